@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# headrace_module(NAME SOURCES ... [TESTS ...] [BENCHES ...] [FUZZ ...] [DEPENDS module ...] [LIBRARIES target ...])
+#
+# One folder of src/ = one static library headrace_<name with _ for />. Tests, benchmarks and fuzz targets stand beside
+# the source: x_test.cc files become one <name>_test program, x_bench.cc files one <name>_bench, every x_fuzz.cc its own.
+# DEPENDS names modules (src/layers.txt must allow them); LIBRARIES names outside targets.
+
+# Two precompiled headers serve all modules: one for sources, one that adds the test library.
+function(headrace_pch target kind)
+  if(NOT TARGET headrace_pch_${kind})
+    file(WRITE ${CMAKE_BINARY_DIR}/pch_${kind}.cc "")
+    add_library(headrace_pch_${kind} STATIC ${CMAKE_BINARY_DIR}/pch_${kind}.cc)
+    target_include_directories(headrace_pch_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(headrace_pch_${kind} PRIVATE Boost::headers fmt::fmt spdlog::spdlog GTest::gmock Threads::Threads)
+    if(kind STREQUAL "test")
+      target_precompile_headers(headrace_pch_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_test.h)
+    else()
+      target_precompile_headers(headrace_pch_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_source.h)
+    endif()
+  endif()
+  target_link_libraries(${target} PRIVATE Boost::headers fmt::fmt spdlog::spdlog Threads::Threads)
+  target_precompile_headers(${target} REUSE_FROM headrace_pch_${kind})
+endfunction()
+
+function(headrace_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;TESTS;BENCHES;FUZZ;DEPENDS;LIBRARIES" ${ARGN})
+  string(REPLACE "/" "_" id ${name})
+  set(deps)
+  foreach(d IN LISTS M_DEPENDS)
+    string(REPLACE "/" "_" did ${d})
+    list(APPEND deps headrace_${did})
+  endforeach()
+
+  if(M_SOURCES)
+    add_library(headrace_${id} STATIC ${M_SOURCES})
+    target_include_directories(headrace_${id} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(headrace_${id} PUBLIC ${deps} Boost::headers fmt::fmt PRIVATE ${M_LIBRARIES})
+    headrace_pch(headrace_${id} source)
+  else()
+    add_library(headrace_${id} INTERFACE)
+    target_include_directories(headrace_${id} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(headrace_${id} INTERFACE ${deps} Boost::headers fmt::fmt)
+  endif()
+
+  if(M_TESTS)
+    add_executable(${id}_test ${M_TESTS})
+    target_link_libraries(${id}_test PRIVATE headrace_${id} GTest::gmock GTest::gtest_main ${M_LIBRARIES})
+    headrace_pch(${id}_test test)
+    add_test(NAME ${id} COMMAND ${id}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  endif()
+
+  if(M_BENCHES AND HEADRACE_BENCH)
+    add_executable(${id}_bench ${M_BENCHES})
+    target_link_libraries(${id}_bench PRIVATE headrace_${id} benchmark::benchmark_main ${M_LIBRARIES})
+    headrace_pch(${id}_bench source)
+  endif()
+
+  foreach(f IN LISTS M_FUZZ)
+    get_filename_component(fuzz ${f} NAME_WE)
+    # With libFuzzer it searches; without, the same file with cmake/fuzz_main.cc replays the kept corpus as a test.
+    add_executable(${fuzz} ${f})
+    target_link_libraries(${fuzz} PRIVATE headrace_${id} ${M_LIBRARIES})
+    headrace_pch(${fuzz} source)
+    if(HEADRACE_FUZZ)
+      target_link_options(${fuzz} PRIVATE -fsanitize=fuzzer)
+    else()
+      target_sources(${fuzz} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/fuzz_main.cc)
+      add_test(NAME ${fuzz}_corpus COMMAND ${fuzz} ${CMAKE_SOURCE_DIR}/tests/fuzz_corpus/${fuzz})
+    endif()
+  endforeach()
+endfunction()

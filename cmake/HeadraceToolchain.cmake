@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler flags, sanitizers, linker, ccache: everything that is the same for all targets.
+set(HEADRACE_SANITIZER "" CACHE STRING "empty, address or thread")
+option(HEADRACE_FUZZ "build the libFuzzer targets (clang only)" OFF)
+option(HEADRACE_BENCH "build the microbenchmarks" OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -fno-omit-frame-pointer)
+# ccache and precompiled headers: times of headers must not matter.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-fpch-preprocess)
+else()
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+endif()
+
+if(HEADRACE_SANITIZER STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+elseif(HEADRACE_SANITIZER STREQUAL "thread")
+  add_compile_options(-fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+elseif(HEADRACE_SANITIZER)
+  message(FATAL_ERROR "HEADRACE_SANITIZER is '${HEADRACE_SANITIZER}'; expected empty, address or thread")
+endif()
+if(HEADRACE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
