@@ -43,7 +43,7 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-// Log-linear buckets: 8 per power of two from 1 us to 64 s, so a quantile is right within 9 %.
+// Log-linear buckets: 8 per power of two from 1 us to 64 s, so a quantile is at most an eighth too high.
 class Histogram {
  public:
   void record(std::chrono::nanoseconds latency, std::uint64_t count = 1);
