@@ -5,6 +5,11 @@
 # the source: x_test.cc files become one <name>_test program, x_bench.cc files one <name>_bench, every x_fuzz.cc its own.
 # DEPENDS names modules (src/layers.txt must allow them); LIBRARIES names outside targets.
 
+# What the Makefile builds by group.
+add_custom_target(concurrent_tests)
+add_custom_target(bench_targets)
+add_custom_target(fuzz_targets)
+
 # Two precompiled headers serve all modules: one for sources, one that adds the test library.
 function(headrace_pch target kind)
   if(NOT TARGET headrace_pch_${kind})
@@ -43,30 +48,43 @@ function(headrace_module name)
     target_link_libraries(headrace_${id} INTERFACE ${deps} Boost::headers fmt::fmt)
   endif()
 
-  if(M_TESTS)
+  if(M_TESTS AND HEADRACE_TESTS)
     add_executable(${id}_test ${M_TESTS})
     target_link_libraries(${id}_test PRIVATE headrace_${id} GTest::gmock GTest::gtest_main ${M_LIBRARIES})
     headrace_pch(${id}_test test)
     add_test(NAME ${id} COMMAND ${id}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    # Modules of pure functions have no threads: ThreadSanitizer runs the others.
+    if(name MATCHES "^(model|codec/)")
+      set_tests_properties(${id} PROPERTIES LABELS "unit")
+    else()
+      set_tests_properties(${id} PROPERTIES LABELS "unit;concurrent")
+      add_dependencies(concurrent_tests ${id}_test)
+    endif()
   endif()
 
   if(M_BENCHES AND HEADRACE_BENCH)
     add_executable(${id}_bench ${M_BENCHES})
     target_link_libraries(${id}_bench PRIVATE headrace_${id} benchmark::benchmark_main ${M_LIBRARIES})
     headrace_pch(${id}_bench source)
+    add_dependencies(bench_targets ${id}_bench)
   endif()
 
+  if(NOT HEADRACE_TESTS AND NOT HEADRACE_FUZZ)
+    return()
+  endif()
   foreach(f IN LISTS M_FUZZ)
     get_filename_component(fuzz ${f} NAME_WE)
     # With libFuzzer it searches; without, the same file with cmake/fuzz_main.cc replays the kept corpus as a test.
     add_executable(${fuzz} ${f})
     target_link_libraries(${fuzz} PRIVATE headrace_${id} ${M_LIBRARIES})
     headrace_pch(${fuzz} source)
+    add_dependencies(fuzz_targets ${fuzz})
     if(HEADRACE_FUZZ)
       target_link_options(${fuzz} PRIVATE -fsanitize=fuzzer)
     else()
       target_sources(${fuzz} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/fuzz_main.cc)
       add_test(NAME ${fuzz}_corpus COMMAND ${fuzz} ${CMAKE_SOURCE_DIR}/tests/fuzz_corpus/${fuzz})
+      set_tests_properties(${fuzz}_corpus PROPERTIES LABELS "fuzz_corpus")
     endif()
   endforeach()
 endfunction()

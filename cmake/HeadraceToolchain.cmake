@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compiler flags, sanitizers, linker, ccache: everything that is the same for all targets.
 set(HEADRACE_SANITIZER "" CACHE STRING "empty, address or thread")
+option(HEADRACE_TESTS "build the tests (needs GoogleTest)" ON)
 option(HEADRACE_FUZZ "build the libFuzzer targets (clang only)" OFF)
 option(HEADRACE_BENCH "build the microbenchmarks" OFF)
 
@@ -10,6 +11,8 @@ endif()
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_CXX_FLAGS_SANITIZED "-O1 -g1")
+set(CMAKE_C_FLAGS_SANITIZED "-O1 -g1")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
