@@ -49,6 +49,9 @@ class Appender {
   virtual ~Appender() = default;
   // Takes a copy of `record` and returns at once. overloaded: the queue is full, nothing was taken.
   // Every record gets its own ticket. The record must be whole and valid: its header is trusted.
+  // No gaps: once a ticket has failed, everything that this Appender was given after it fails too, until a poll() has
+  // reported the failure (append() may answer overloaded or unavailable meanwhile). Else a producer's later sequence could
+  // become durable while an earlier one is lost, and readers would drop the earlier one when it is sent again.
   virtual base::Result<Ticket> append(TopicPartition to, base::Bytes record) = 0;
   // Never waits. After `wake` was called, or at any time. A wake may be early or spurious, never missing.
   virtual Progress poll() = 0;
