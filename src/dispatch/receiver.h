@@ -25,9 +25,11 @@
 
 namespace headrace::dispatch {
 
+// Data is record.kind() == kMessages. The other kinds that have a body (kErase, kSetTags) come as messages too, in their place
+// in the order: a receiver that knows nothing of them says kFiltered.
 struct Delivery {
   std::string_view data_type;
-  codec::record::RecordView record;    // principal, source, received, producer
+  codec::record::RecordView record;    // kind, principal, source, received, producer
   codec::record::MessageView message;  // id, time, body
   bool redelivered = false;            // sent again from the dead letters
 };
@@ -51,14 +53,15 @@ struct Rejected {
   base::Error reason;
 };
 
-// stored + filtered + duplicate + rejected.size() == batch.messages.size(), or dispatch asserts.
-// The three counts are per data type when a batch carries several: index them by Delivery through `fate`.
+// What became of one message. A filtered one is none of this receiver's business; a duplicate was there before.
 enum class Fate : unsigned char { kStored, kFiltered, kDuplicate, kRejected };
 
 struct Outcome {
   std::vector<Fate> fates;         // one per message; empty means all stored
   std::vector<Rejected> rejected;  // one entry per kRejected, ascending index
 };
+// An outcome that does not fit its batch (wrong count, rejected entries that match no kRejected) is an error `internal`: the
+// batch is tried again.
 
 // One piece of dispatch's state for this receiver: cursor, de-duplication, ledger, dead letters. Opaque to the receiver.
 struct StateChange {
@@ -66,8 +69,9 @@ struct StateChange {
   std::string value;  // empty: remove the key
 };
 
-// Given an outcome, what must be committed together with the data it describes. Call once per transaction, last thing before commit.
-using Commit = std::function<std::vector<StateChange>(Outcome const&)>;
+// Given an outcome, what must be committed together with the data it describes. Call once per transaction, last thing before
+// commit. On an error (dead letters could not be written, or the outcome does not fit the batch) roll back and return it.
+using Commit = std::function<base::Result<std::vector<StateChange>>(Outcome const&)>;
 
 class Receiver {
  public:
