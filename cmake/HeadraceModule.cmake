@@ -9,6 +9,8 @@
 add_custom_target(concurrent_tests)
 add_custom_target(bench_targets)
 add_custom_target(fuzz_targets)
+# What clang-tidy must find on disk before it can parse: precompiled headers and generated sources.
+add_custom_target(tidy_inputs)
 
 # Two precompiled headers serve all modules: one for sources, one that adds the test library.
 function(headrace_pch target kind)
@@ -23,6 +25,7 @@ function(headrace_pch target kind)
     else()
       target_precompile_headers(headrace_pch_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_source.h)
     endif()
+    add_dependencies(tidy_inputs headrace_pch_${kind})
   endif()
   target_link_libraries(${target} PRIVATE Boost::headers fmt::fmt spdlog::spdlog Threads::Threads)
   target_precompile_headers(${target} REUSE_FROM headrace_pch_${kind})
