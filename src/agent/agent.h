@@ -29,19 +29,21 @@ enum class SpoolSync : unsigned char {
 
 struct AgentOptions {
   std::string server = "ws://127.0.0.1:8080/agent";  // ws:// or wss://
-  std::string token;                                 // sent as "Authorization: Bearer ..."; empty: none
-  std::string source;                                // empty: the host's name
+  std::string token;   // sent as "Authorization: Bearer ..."; empty: none
+  std::string source;  // empty: the host's name
   std::string data_type = "system_metrics";
   std::chrono::nanoseconds period = std::chrono::seconds(5);  // at least 10 ms
   std::string spool_directory = "./agent-spool";
-  std::uint64_t spool_bytes_max = 64u << 20;  // at least 1 MB; when full the oldest are dropped and counted
+  std::uint64_t spool_bytes_max =
+      64u << 20;  // at least 1 MB; when full the oldest are dropped and counted
   SpoolSync spool_sync = SpoolSync::kSecond;
-  bool tls_verify = true;      // wss: check the server's certificate
-  std::string tls_ca_file;     // wss: PEM file of authorities; empty: the system's
+  bool tls_verify = true;   // wss: check the server's certificate
+  std::string tls_ca_file;  // wss: PEM file of authorities; empty: the system's
   std::chrono::nanoseconds backoff_min = std::chrono::milliseconds(250);
   std::chrono::nanoseconds backoff_max = std::chrono::seconds(30);
   std::uint32_t batch_messages_max = 500;  // messages in one frame
-  std::chrono::nanoseconds stop_timeout = std::chrono::seconds(2);  // stop() waits this long for the last acknowledgements
+  std::chrono::nanoseconds stop_timeout =
+      std::chrono::seconds(2);  // stop() waits this long for the last acknowledgements
 };
 
 // Numbers since start(), except `spooled`, which is now.
@@ -52,11 +54,12 @@ struct AgentStats {
   std::uint64_t acknowledged = 0;  // messages that the backend has acknowledged
   std::uint64_t refused = 0;       // messages that the backend refused for good
   std::uint64_t dropped = 0;       // the oldest messages, dropped because the spool was full
-  std::uint64_t damaged_bytes = 0; // bytes of the spool that were cut because they were torn or damaged
-  std::uint64_t spooled = 0;       // messages waiting in the spool
-  std::uint64_t spooled_bytes = 0; // bytes of the spool on disk
-  std::uint64_t connects = 0;      // sessions opened
-  std::string last_error;          // of the transfer; empty when the last attempt went well
+  std::uint64_t damaged_bytes =
+      0;                      // bytes of the spool that were cut because they were torn or damaged
+  std::uint64_t spooled = 0;  // messages waiting in the spool
+  std::uint64_t spooled_bytes = 0;  // bytes of the spool on disk
+  std::uint64_t connects = 0;       // sessions opened
+  std::string last_error;           // of the transfer; empty when the last attempt went well
 };
 
 class Agent {

@@ -23,6 +23,7 @@ class Collector {
 };
 
 // The collectors by name: "system". An unknown name is invalid_argument and lists those that there are.
-base::Result<std::vector<std::unique_ptr<Collector>>> make_collectors(std::vector<std::string> const& names);
+base::Result<std::vector<std::unique_ptr<Collector>>> make_collectors(
+    std::vector<std::string> const& names);
 
 }  // namespace headrace::agent
