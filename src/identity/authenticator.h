@@ -1,56 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 // Authenticator: decides for one request who asks and whether they may.
 //   No users configured: a peer on loopback is the local principal, provided that Host names this machine and Origin, when
-//   there is one, is the page's own (else any web page could post here). Other peers are refused.
-//   Users configured: a Bearer token is required from everyone. It is never sent by a browser on its own, so Host and Origin
-//   need no check then.
+//   there is one, is the page's own (net/origin_check.h); else any web page could post here. Other peers are refused.
+//   Users configured: a Bearer token is required from everyone. A browser never sends one on its own, so Host and Origin need
+//   no check then.
 //   Failed tokens are counted per peer address (IPv6: per /64); past the bound the answer is overloaded with a time to wait.
 //   A good token is always taken.
-//   Threads: any. Cost: one BLAKE2b of the token, one look-up.
+//   Threads: any.   Cost: one BLAKE2b of the token, one look-up.
 #pragma once
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "identity/identity.h"
+#include "net/http_server.h"
+#include "net/http_types.h"
+#include "net/origin_check.h"
 
 namespace headrace::identity {
 
-// What a request says. Views; only read during the call.
-struct RequestFacts {
-  std::string_view peer;           // address without port: "127.0.0.1", "::1"
-  std::string_view authorization;  // the header's value, empty when there is none
-  std::string_view token;          // a token that came another way (hello frame, subprotocol); used when no header came
-  std::string_view host;
-  std::string_view origin;  // empty when there is none
-};
-
 struct AuthenticatorOptions {
-  std::vector<std::string> allowed_hosts;    // besides localhost, 127.0.0.0/8 and [::1]; without port
-  std::vector<std::string> allowed_origins;  // besides the page's own; "https://dash.example"
+  net::OriginPolicy origin_policy;
   std::uint32_t failures_per_minute_max = 30;
-  std::size_t peers_max = 10'000;
+  std::size_t peers_max = 10'000;  // of whom failures are remembered; the oldest go first
 };
 
 class Authenticator {
  public:
+  // `identity` and `clock` outlive it.
   Authenticator(Identity& identity, base::Clock& clock, AuthenticatorOptions options);
   ~Authenticator();
-  // unauthenticated -> 401 with WWW-Authenticate: Bearer; denied -> 403; overloaded -> 429 with Retry-After: 60.
-  base::Result<PrincipalPtr> authenticate(RequestFacts const& facts, Need need);
+
+  // `token` is used when there is no Authorization header (hello frame, query parameter of a feed).
+  // unauthenticated, denied (role, Host, Origin), overloaded (too many failures): answer with refusal().
+  base::Result<PrincipalPtr> authenticate(net::RequestHead const& head, Need need, std::string_view token = {});
+  // The same for a token that comes after the request (a hello).
+  base::Result<PrincipalPtr> authenticate_token(net::SocketAddress const& peer, Need need, std::string_view token);
+  // For HttpServerOptions::authorize: authenticates for need_of(head).
+  net::Admission admit(net::RequestHead const& head);
+
   // Whether any credentials are asked for: what a server on other than loopback must have.
   bool credentials_required() const { return identity_.has_users(); }
   Identity& identity() { return identity_; }
 
  private:
-  struct Throttle;
+  class Throttle;
+  base::Result<PrincipalPtr> check_role(PrincipalPtr principal, Need need) const;
+
   Identity& identity_;
   AuthenticatorOptions options_;
   std::unique_ptr<Throttle> throttle_;
 };
 
-// Whether text is an address of this machine only: 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104.
-bool is_loopback(std::string_view address);
+// 401 with WWW-Authenticate, 403, 429 with Retry-After.
+net::Response refusal(base::Error const& error);
+// What a request of the public API wants: reporting is POST /api/v1/messages; users and everything that changes something is for
+// administrators; the rest is reading.
+Need need_of(net::RequestHead const& head);
 
 }  // namespace headrace::identity
