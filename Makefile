@@ -70,7 +70,7 @@ crash: setup-build setup-test web venv ## hundreds of seeded kills of the log an
 	@tests/crash/run_all.sh $(VENV)/bin/python
 
 .PHONY: fuzz
-fuzz: setup-build setup-fuzz web ## every fuzz target with libFuzzer for SECONDS (default 30) each
+fuzz: setup-build setup-fuzz web ## every fuzz target with libFuzzer for FUZZ_SECONDS (default 30) each
 	@cmake --preset fuzz >build/configure.log || { cat build/configure.log; exit 1; }
 	@ninja -C build/fuzz -j$(JOBS) --quiet fuzz_targets
 	@tools/fuzz.sh build/fuzz
