@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 namespace headrace::codec::tape {
 
@@ -89,6 +90,8 @@ class Value {
   // kBinary: its bytes. kExtension: its data.
   std::optional<base::Bytes> as_binary() const;
   std::optional<std::int8_t> extension_type() const;
+  // A MessagePack timestamp that fits int64 nanoseconds.
+  std::optional<base::Timestamp> as_timestamp() const;
 
   // For kArray and kObject; of other kinds, and of containers below the parser's recorded depth, the ranges are empty.
   Elements elements() const;
@@ -180,8 +183,10 @@ std::optional<Value> find_duplicate_key(Value object);
 // What both parsers are told.
 struct ParseOptions {
   std::size_t nesting_max = 32;            // levels of arrays and objects, the outermost counts 1; at most kNestingCap
-  std::size_t recorded_depth = SIZE_MAX;   // values inside containers of this level are checked but get no nodes (0: the root only)
-  std::size_t values_max = 4'000'000;      // nodes; 16 bytes each
+  // Values inside more containers than this are checked, but get no nodes: 0 the root only, 1 its members too, 2 the members
+  // of messages in a batch. A container without nodes below it looks empty; its raw() and nesting() are right.
+  std::size_t recorded_depth = SIZE_MAX;
+  std::size_t values_max = 4'000'000;  // nodes, keys too; 16 bytes each
 };
 inline constexpr std::size_t kNestingCap = 1024;
 
