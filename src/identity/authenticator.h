@@ -48,6 +48,7 @@ class Authenticator {
   base::Result<PrincipalPtr> check_role(PrincipalPtr principal, Need need) const;
 
   Identity& identity_;
+  base::Clock& clock_;
   AuthenticatorOptions options_;
   std::unique_ptr<Throttle> throttle_;
 };
