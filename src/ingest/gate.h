@@ -86,7 +86,9 @@ class Gate {
     std::uint64_t cookie = 0;
     std::uint32_t messages = 0;
     std::chrono::steady_clock::time_point since{};  // for the latency of socket to log
-    bool positions = false;                         // report on_position for the partitions of the last append()
+    Protocol protocol = Protocol::kNone;
+    bool positions = false;            // report on_position for the partitions of the last append()
+    std::optional<base::Error> failed;  // the gate's own
   };
   // After append(), before the next one. tickets.any().
   void wait(Wait wait);

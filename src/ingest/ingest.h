@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ingest: what all protocol handlers share: the data types, the way into the broker from each io thread, the directory of
 // sources, the accounting. One per process; the handlers (http_messages, agent_websocket) are made with a reference to it.
-//   Wiring:   make() -> HttpServer routes with the handlers' make functions -> server.start().
+//   Wiring:   IoThreads::start() -> make() -> HttpServer routes with the handlers' make functions -> server.start().
 //             Stop: server.stop(deadline) -> broker.stop() -> close() -> IoThreads::stop() -> destroy.
 //   Threads:  make, close and the destructor from one controlling thread; gate() from that io thread; the rest from any.
 //   Lifetime: everything in Deps outlives it; it outlives the HttpServer and its handlers.

@@ -37,16 +37,18 @@ class SourceState {
   std::uint64_t hash() const { return hash_; }
   // Accepted messages of one data type.
   void count(std::uint16_t type_index, std::uint64_t messages, std::uint64_t bytes, base::Timestamp now, Protocol protocol);
-  void connected(Protocol protocol);
+  void connected(Protocol protocol, base::Timestamp now);
+  bool dropped() const { return dropped_.load(std::memory_order_relaxed); }
   void disconnected() { connections_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:
   friend class SourceDirectory;
   std::string const id_;
   std::uint64_t const hash_;
-  std::atomic<std::shared_ptr<std::string const>> principal_;
+  std::string principal_;             // guarded by the directory's lock
+  std::atomic<bool> dropped_{false};  // left the directory: enter() it anew
   std::atomic<std::int64_t> first_seen_ns_{0}, last_seen_ns_{0};
-  std::atomic<std::uint64_t> messages_{0}, bytes_{0}, refused_{0};
+  std::atomic<std::uint64_t> messages_{0}, bytes_{0};
   std::atomic<std::uint32_t> connections_{0};
   std::atomic<Protocol> protocol_{Protocol::kNone};
   std::array<std::atomic<std::uint64_t>, kDataTypesMax / 64> types_{};
@@ -79,7 +81,7 @@ class SourceDirectory {
 
   // The entry of this source, made when it is new.
   SourcePtr enter(std::string_view source, std::string_view principal);
-  // In order of id. Cost: looks at all sources.
+  // In order of id. Cost: looks at all sources, a shard at a time.
   std::vector<SourceInfo> list(SourceQuery const& query, TypeTable const& types, base::Timestamp now) const;
   std::optional<SourceInfo> find(std::string_view source, TypeTable const& types, base::Timestamp now) const;
   struct Counts {
@@ -96,11 +98,12 @@ class SourceDirectory {
   };
   SourceInfo describe(SourceState const& state, TypeTable const& types, base::Timestamp now) const;
   bool is_active(SourceState const& state, base::Timestamp now) const;
+  bool wanted(SourceState const& state, SourceQuery const& query, TypeTable const& types, base::Timestamp now) const;
   void make_room(Shard& shard);
 
   SourceDirectoryOptions options_;
   std::array<Shard, kShards> shards_;
-  std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::uint64_t> dropped_total_{0};
 };
 
 }  // namespace headrace::ingest
