@@ -98,6 +98,7 @@ class Statement {
   void reset();
 
   bool is_null(int column) const;
+  bool is_text(int column) const;
   std::int64_t integer(int column) const;
   double real(int column) const;
   std::string_view text(int column) const;
