@@ -9,9 +9,6 @@
 
 namespace headrace::agent {
 
-// Appends `text` as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 class JsonObject {
  public:
   explicit JsonObject(std::string& out) : out_(out) { out_ += '{'; }
@@ -22,7 +19,6 @@ class JsonObject {
   void add(std::string_view key, std::string_view value);
   void add(std::string_view key, std::uint64_t value);
   void add(std::string_view key, double value, int digits = 2);  // rounded; not finite is left out
-  void add_raw(std::string_view key, std::string_view json);
   JsonObject object(std::string_view key) { return JsonObject(begin(key)); }
   // Writes `[`, calls `each` with the text to append elements to, writes `]`.
   template <class Items, class Append>

@@ -8,8 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/impl/json_object.h"
-
 namespace headrace::agent {
 namespace {
 
@@ -129,29 +127,6 @@ TEST(SystemCollector, ReadsThisMachine) {
   ASSERT_TRUE(body);
   for (auto const* key : {"\"cpu\"", "\"memory\"", "\"load\"", "\"processes\"", "\"uptime_s\""})
     EXPECT_THAT(*body, HasSubstr(key));
-}
-
-TEST(AppendJsonString, EscapesAndMendsWhatIsNotUtf8) {
-  struct Case {
-    char const* name;
-    std::string_view text, want;
-  };
-  Case const cases[] = {
-      {"plain", "abc", "\"abc\""},
-      {"quotes", "a\"b\\c", R"("a\"b\\c")"},
-      {"control", "a\nb\x01", R"("a\u000ab\u0001")"},
-      {"utf-8", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
-      {"lone continuation", "a\x80z", "\"a\xEF\xBF\xBDz\""},
-      {"overlong", "\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
-      {"surrogate", "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
-      {"cut", "\xE2\x82", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
-  };
-  for (auto const& c : cases) {
-    SCOPED_TRACE(c.name);
-    std::string out;
-    append_json_string(out, c.text);
-    EXPECT_EQ(out, c.want);
-  }
 }
 
 }  // namespace
