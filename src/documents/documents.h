@@ -5,7 +5,7 @@
 //               is set in a transaction is committed with its messages or not at all.
 //   Durability: what commit() said yes to survives a power failure, and every search begun later sees it.
 //   Isolation:  searches never wait for a transaction nor hold one up; each sees one consistent state.
-//   Threads:    begin(), load_state() and Transactions: one thread at a time, one Transaction at a time. All else from any thread.
+//   Threads:    begin(), load_state() and Transactions: one thread at a time, one uncommitted Transaction at a time. All else from any thread.
 //   Lifetime:   Transactions must go before their Documents.
 //   Errors:     overloaded (disk full: try again later), unavailable (backend away), io, corrupt, cancelled, timed_out,
 //               invalid_argument (the query; says where).

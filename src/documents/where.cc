@@ -7,6 +7,8 @@
 #include <cmath>
 #include <compare>
 
+#include "base/utf8.h"
+
 namespace headrace::documents {
 
 using base::Error;
@@ -310,6 +312,8 @@ struct Render {
 Result<Where> parse_where(std::string_view text) {
   if (text.size() > kWhereBytesMax)
     return Error{ErrorCode::kInvalidArgument, fmt::format("where: {} bytes; the bound is {}", text.size(), kWhereBytesMax)};
+  if (auto const bad = base::find_invalid_utf8(text))
+    return Error{ErrorCode::kInvalidArgument, fmt::format("where: at byte {}: not UTF-8", *bad)};
   return Parser(text).parse();
 }
 

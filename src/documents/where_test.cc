@@ -80,6 +80,7 @@ TEST(ParseWhere, RefusesWithThePlace) {
       {"order of null", "a < null", "where: at byte 2: true, false and null know only = and !=, not <"},
       {"order of bool", "a >= true", "where: at byte 2: true, false and null know only = and !=, not >="},
       {"double operator", "a == 1", "where: at byte 3: expected a number"},
+      {"not UTF-8", "a = \"\xFF\"", "where: at byte 5: not UTF-8"},
       {"too many", many, "more than 32 conditions"},
       {"too long", "a = \"" + std::string(kWhereBytesMax, 'x') + "\"", "where: 4102 bytes; the bound is 4096"},
   };
