@@ -97,6 +97,7 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
                    .from_begin = v.text(at + ".from") == "begin",
                    .retention = v.span(at + ".retention"),
                    .batch_bytes_max = v.size(at + ".batch_bytes_max"),
+                   .dead_letters_max = v.number(at + ".dead_letters_max"),
                    .retry_min = v.span(at + ".retry_min"),
                    .retry_max = v.span(at + ".retry_max"),
                    .hang_after = v.span(at + ".hang_after"),
@@ -140,6 +141,17 @@ void build_subscriptions(Settings const& settings, Config& config, std::vector<P
   }
 }
 
+void check_live(Settings const& settings, Config const& config, std::vector<Problem>& problems) {
+  std::string first;
+  for (auto const& r : config.receivers) {
+    if (r.type != "live") continue;
+    if (!first.empty())
+      add(problems, settings.origin("receivers." + r.name),
+          fmt::format("receivers.{}: there is one live feed, and receiver '{}' is it", r.name, first));
+    first = r.name;
+  }
+}
+
 void check_stores(Settings const& settings, Config const& config, std::vector<Problem>& problems) {
   for (std::size_t i = 0; i < config.receivers.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {
@@ -176,14 +188,16 @@ BrokerConfig build_broker(Values const& v) {
           .disk_reserve = v.size("broker.disk_reserve"),
           .queue_bytes = v.size("broker.queue_bytes"),
           .group_bytes = v.size("broker.group_bytes"),
-          .group_delay = v.span("broker.group_delay")};
+          .cache_bytes = v.size("broker.cache_bytes"),
+          .group_delay = v.span("broker.group_delay"),
+          .direct_io = v.flag("broker.direct_io")};
 }
 
 void check_broker(Settings const& settings, Config const& config, std::vector<Problem>& problems) {
   auto const& b = config.broker;
-  if (b.type == "log" && b.disk_budget != 0 && b.disk_budget < 2 * b.segment_bytes)
+  if (b.type == "log" && b.disk_budget != 0 && b.disk_budget < 4 * b.segment_bytes)
     add(problems, settings.origin("broker.disk_budget"),
-        fmt::format("broker.disk_budget: expected at least two segments ({} bytes), or 0 for none", 2 * b.segment_bytes));
+        fmt::format("broker.disk_budget: expected at least four segments ({} bytes), or 0 for none", 4 * b.segment_bytes));
 }
 
 model::Limits build_limits(Settings const& settings, std::vector<Problem>& problems) {
@@ -261,6 +275,7 @@ Config build_config(Settings const& settings, std::vector<Problem>& problems) {
     config.receivers.push_back(build_receiver(settings, name, problems));
   build_subscriptions(settings, config, problems);
   check_stores(settings, config, problems);
+  check_live(settings, config, problems);
   build_agent_websocket(settings, config, problems);
   config.http_messages_enabled = v.flag("handlers.http_messages.enabled");
   config.broker = build_broker(v);
@@ -268,6 +283,7 @@ Config build_config(Settings const& settings, std::vector<Problem>& problems) {
   config.limits = build_limits(settings, problems);
   config.anonymous_bytes_max = v.size("limits.anonymous_bytes");
   config.identity_mode = v.text("identity.mode");
+  config.sources_max = v.number("sources.known_max");
   config.inactive_after = v.span("sources.inactive_after");
   config.api = {.query_threads = v.number("api.query_threads"),
                 .query_queue = v.number("api.query_queue"),

@@ -39,7 +39,7 @@ struct ReceiverConfig {
   bool required = false;
   bool from_begin = true;
   Span retention{};  // zero: for ever
-  std::size_t batch_bytes_max = 0;
+  std::size_t batch_bytes_max = 0, dead_letters_max = 0;
   Span retry_min{}, retry_max{}, hang_after{};
   std::vector<std::string> data_types;  // that are led to it
 };
@@ -55,8 +55,9 @@ struct BrokerConfig {
   std::string type;  // "log", "memory"
   model::Durability durability = model::Durability::kDisk;
   std::uint64_t segment_bytes = 0, disk_budget = 0, disk_reserve = 0;
-  std::size_t queue_bytes = 0, group_bytes = 0;
+  std::size_t queue_bytes = 0, group_bytes = 0, cache_bytes = 0;
   Span group_delay{};
+  bool direct_io = true;
 };
 
 struct ApiConfig {
@@ -97,6 +98,7 @@ struct Config {
   std::size_t anonymous_bytes_max = 0;
   std::string identity_mode;  // "claim", "any", "listed"
   Span inactive_after{};
+  std::size_t sources_max = 0;
   ApiConfig api;
   LiveConfig live;
   base::LogLevel log_level = base::LogLevel::kInfo;

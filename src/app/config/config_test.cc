@@ -68,12 +68,14 @@ constexpr Mistake kMistakes[] = {
     {"bad data type name", "data_types: {Temp: {}}\n", "data_types.Temp: "},
     {"one store for two", "receivers: {a: {type: documents, path: x.db}, b: {type: documents, path: x.db}}\n",
      "'x.db' is the store of receiver 'a' already"},
+    {"two feeds", "receivers: {a: {type: live}, b: {type: live}}\n",
+     "receivers.b: there is one live feed, and receiver 'a' is it"},
     {"retry bounds", "receivers: {a: {type: live, retry_min: 2s, retry_max: 1s}}\n", "expected retry_min <= retry_max"},
     {"path clash", "handlers: {agent_websocket: {path: /live}}\n",
      "f.yaml:1:36: handlers.agent_websocket.path: '/live' is taken"},
     {"relative path", "handlers: {agent_websocket: {path: agent}}\n", "expected a path that begins with /"},
     {"api path", "handlers: {agent_websocket: {path: /api/x}}\n", "/api/ is taken"},
-    {"small budget", "broker: {disk_budget: 1MiB}\n", "expected at least two segments"},
+    {"small budget", "broker: {disk_budget: 1MiB}\n", "expected at least four segments"},
     {"body over request", "limits: {body_bytes: 8MB, request_bytes: 1MB}\n", "expected body_bytes <= request_bytes"},
     {"unset environment", "agent: {token: '${HEADRACE_TEST_UNSET}'}\n",
      "f.yaml:1:16: agent.token: the environment has no 'HEADRACE_TEST_UNSET'"},
@@ -144,7 +146,7 @@ broker:     { type: log, durability: disk }
 TEST(Config, SetOverridesAnyKey) {
   auto const loaded = load_config_text("http: {listen: '127.0.0.1:1'}\n", "f.yaml",
                                        {"http.listen=[::1]:0,127.0.0.1:0", "data_types.doors.retention=90d",
-                                        "receivers.other.type=live", "broker.durability=memory"});
+                                        "receivers.other.type=documents", "broker.durability=memory"});
   ASSERT_TRUE(loaded.problems.empty()) << to_string(loaded.problems);
   ASSERT_EQ(loaded.config.http.listen.size(), 2u);
   EXPECT_EQ(loaded.config.http.listen[0], (ListenAddress{"::1", 0}));

@@ -81,15 +81,8 @@ class LiveFeed::Impl {
   }
 
   std::variant<net::Response, net::Accepted> accept(net::Request const& request, net::IoThread& thread) {
-    auto const peer = net::to_string(request.peer);
-    auto const token = token_of(request);
-    auto principal = deps_.authenticator.authenticate({.peer = peer,
-                                                       .authorization = request.header_or("Authorization", ""),
-                                                       .token = token,
-                                                       .host = request.header_or("Host", ""),
-                                                       .origin = request.header_or("Origin", "")},
-                                                      identity::Need::kRead);
-    if (!principal) return net::error_response(principal.error());
+    auto principal = deps_.authenticator.authenticate(request, identity::Need::kRead, token_of(request));
+    if (!principal) return identity::refusal(principal.error());
     auto filter = filter_of_query(request, deps_.data_types);
     if (!filter) return net::error_response(filter.error());
     if (readers_.load(std::memory_order_relaxed) >= options_.readers_max)
