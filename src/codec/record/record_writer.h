@@ -15,20 +15,20 @@ namespace headrace::codec::record {
 struct RecordHeader {
   Kind kind = Kind::kMessages;
   std::uint16_t flags = 0;
-  std::string_view principal;
-  std::string_view source;
-  base::Uuid producer;  // who numbers the sequences: a session or a connection
+  std::string_view principal{};
+  std::string_view source{};
+  base::Uuid producer{};  // who numbers the sequences: a session or a connection
   std::uint32_t epoch = 0;
-  base::Timestamp received;
+  base::Timestamp received{};
 };
 
 struct MessageParts {
   std::uint64_t sequence = 0;
-  base::Timestamp time;
+  base::Timestamp time{};
   IdKind id_kind = IdKind::kSequence;
-  base::Bytes id;
+  base::Bytes id{};
   model::BodyEncoding encoding = model::BodyEncoding::kJson;
-  base::Bytes body;
+  base::Bytes body{};
 };
 
 class RecordWriter {
