@@ -45,11 +45,11 @@ HttpConfig build_http(Settings const& settings, std::vector<Problem>& problems) 
                   .tls_self_signed = v.flag("http.tls.self_signed"),
                   .allowed_hosts = v.list("http.allowed_hosts"),
                   .allowed_origins = v.list("http.allowed_origins"),
-                  .trusted_proxies = v.list("http.trusted_proxies"),
                   .connections_max = v.number("http.connections_max"),
                   .header_bytes_max = v.size("http.header_bytes_max"),
                   .idle_timeout = v.span("http.idle_timeout"),
-                  .request_timeout = v.span("http.request_timeout")};
+                  .header_timeout = v.span("http.header_timeout"),
+                  .body_grace = v.span("http.body_grace")};
   for (auto const& text : v.list("http.listen")) http.listen.push_back(parse_listen(text).value());
   if (http.listen.empty()) add(problems, settings.origin("http.listen"), "http.listen: expected at least one host:port");
   auto const* listen = settings.find("http.listen");
@@ -81,7 +81,7 @@ std::vector<model::DataType> build_types(Settings const& settings, std::vector<P
                      .body = v.text(at + ".body") == "points" ? model::BodyKind::kPoints : model::BodyKind::kDocument,
                      .durability = model::parse_durability(durability).value(),
                      .retention = v.span(at + ".retention"),
-                     .partition_count = static_cast<std::uint32_t>(v.number(at + ".partitions"))});
+                       .partition_count = static_cast<std::uint32_t>(v.number(at + ".partitions"))});
   }
   return types;
 }
@@ -95,7 +95,6 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
                    .path = v.text(at + ".path"),
                    .required = false,
                    .from_begin = v.text(at + ".from") == "begin",
-                   .retention = v.span(at + ".retention"),
                    .batch_bytes_max = v.size(at + ".batch_bytes_max"),
                    .dead_letters_max = v.number(at + ".dead_letters_max"),
                    .retry_min = v.span(at + ".retry_min"),
@@ -110,7 +109,7 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
   if (r.type.empty())
     add(problems, settings.origin(at), fmt::format("{}.type: must be given; expected one of documents, live", at));
   if (r.type == "live")
-    for (auto const* key : {"store", "path", "retention", "required", "from"})
+    for (auto const* key : {"store", "path", "required", "from"})
       if (settings.find(at + "." + key) != nullptr)
         add(problems, settings.origin(at + "." + key), fmt::format("{}.{}: a receiver of type live has no store", at, key));
   if (r.retry_min > r.retry_max)

@@ -24,9 +24,9 @@ struct HttpConfig {
   std::vector<ListenAddress> listen;
   std::string tls_cert, tls_key;
   bool tls_self_signed = false;
-  std::vector<std::string> allowed_hosts, allowed_origins, trusted_proxies;
+  std::vector<std::string> allowed_hosts, allowed_origins;
   std::size_t connections_max = 0, header_bytes_max = 0;
-  Span idle_timeout{}, request_timeout{};
+  Span idle_timeout{}, header_timeout{}, body_grace{};
 
   bool tls() const { return tls_self_signed || !tls_cert.empty(); }
 };
@@ -38,7 +38,6 @@ struct ReceiverConfig {
   std::string path;   // empty: the default
   bool required = false;
   bool from_begin = true;
-  Span retention{};  // zero: for ever
   std::size_t batch_bytes_max = 0, dead_letters_max = 0;
   Span retry_min{}, retry_max{}, hang_after{};
   std::vector<std::string> data_types;  // that are led to it

@@ -12,6 +12,10 @@ bool is_list(KeyKind kind) {
   return kind == KeyKind::kListen || kind == KeyKind::kTextList || kind == KeyKind::kNameList;
 }
 
+bool may_be_empty(KeyKind kind) {
+  return is_list(kind) || kind == KeyKind::kText || kind == KeyKind::kPath || kind == KeyKind::kSecret;
+}
+
 // A scalar that any YAML reader takes for this text.
 std::string quoted(std::string const& text) {
   bool const plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -70,6 +74,11 @@ class Printer {
   void entry(std::string const& path, std::string const& name, std::size_t depth) {
     std::string const indent(depth * 2, ' ');
     if (auto const* key = find_key(path)) {
+      if (!applies(path)) return;
+      if (!may_be_empty(key->kind) && settings_.value(path).empty()) {
+        out_ += fmt::format("{:<44}  # {}\n", fmt::format("{}# {}:", indent, name), key->meaning);
+        return;
+      }
       auto const line = fmt::format("{}{}: {}", indent, name, shown_value(settings_, *key, path));
       bool const set = settings_.find(path) != nullptr && settings_.origin(path).file != "default";
       out_ += fmt::format("{:<44}  # {}{}\n", line, set ? fmt::format("[{}] ", settings_.origin(path).text()) : "", key->meaning);
@@ -79,6 +88,15 @@ class Printer {
     bool const empty = members_of(path).front() == "*" && settings_.names(path).empty();
     out_ += fmt::format("{}{}:{}\n", indent, name, empty ? " {}" : "");
     if (!empty) group(path, depth + 1);
+  }
+
+  // Whether the key means anything beside the others: a live feed has no store.
+  bool applies(std::string const& path) const {
+    if (!path.starts_with("receivers.") || settings_.find(path) != nullptr) return true;
+    if (settings_.value(path.substr(0, path.rfind('.')) + ".type") != "live") return true;
+    for (auto const* key : {".store", ".path", ".required", ".from"})
+      if (path.ends_with(key)) return false;
+    return true;
   }
 
   Settings const& settings_;
