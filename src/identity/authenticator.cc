@@ -5,6 +5,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/error_map.h"
+
 namespace headrace::identity {
 
 using base::Error;
@@ -119,7 +121,7 @@ net::Response refusal(Error const& error) {
     response.headers.emplace_back("Retry-After", "60");
     return response;
   }
-  auto response = net::error_response(net::http_status(error.code), base::name(error.code), error.context);
+  auto response = net::error_response(base::http_status(error.code), base::name(error.code), error.context);
   if (error.code == ErrorCode::kUnauthenticated) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }

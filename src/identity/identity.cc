@@ -18,6 +18,7 @@ using base::ErrorCode;
 
 namespace {
 constexpr std::string_view kLocalAdmin = "local-admin";
+constexpr base::Timestamp kNever{std::numeric_limits<std::int64_t>::max()};
 struct TextHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -62,9 +63,9 @@ struct Identity::Impl {
   TokenKey key{};
   std::string admin_token;
   PrincipalPtr const local = std::make_shared<Principal>(Principal{
-      model::PrincipalId::trusted(model::kLocalPrincipal), Role::kAdmin, "", true});
+      model::PrincipalId::trusted(model::kLocalPrincipal), Role::kAdmin, "", true, kNever});
   PrincipalPtr const local_admin =
-      std::make_shared<Principal>(Principal{model::PrincipalId::trusted(kLocalAdmin), Role::kAdmin, "admin", true});
+      std::make_shared<Principal>(Principal{model::PrincipalId::trusted(kLocalAdmin), Role::kAdmin, "admin", true, kNever});
   TokenHash admin_hash{};
 
   // change_mutex: one change at a time, over the disk write. mutex: the maps; held shortly. Taken in this order.
@@ -171,7 +172,8 @@ void Identity::Impl::hold_token(StoredToken stored) {
   auto held = std::make_shared<HeldToken>();
   held->stored = std::move(stored);
   held->principal = std::make_shared<Principal>(Principal{model::PrincipalId::trusted(user->first), user->second.role,
-                                                          held->stored.token.id, false});
+                                                          held->stored.token.id, false,
+                                                          held->stored.token.expires.value_or(kNever)});
   ++user->second.token_count;
   by_hash[held->stored.hash] = held;
   by_id[held->stored.token.id] = held;
@@ -181,7 +183,7 @@ void Identity::Impl::rebuild_principals(std::string_view user) {
   auto const role = users.find(user)->second.role;
   for (auto& [id, held] : by_id)
     if (held->stored.token.user == user)
-      held->principal = std::make_shared<Principal>(Principal{held->principal->id, role, id, false});
+      held->principal = std::make_shared<Principal>(Principal{held->principal->id, role, id, false, held->principal->expires});
 }
 
 // ---- questions

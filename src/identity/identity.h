@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,7 @@ struct Principal {
   Role role = Role::kAgent;
   std::string token_id;  // empty: no token was used (the local principal)
   bool local = false;    // on loopback, without configured users: claims do not bind it
+  base::Timestamp expires{std::numeric_limits<std::int64_t>::max()};  // of the token
 };
 using PrincipalPtr = std::shared_ptr<Principal const>;
 
