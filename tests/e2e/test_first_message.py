@@ -23,7 +23,8 @@ def test_one_message_over_http_is_found_at_once(server: Server):
     answer = reply.json()
     assert answer["accepted"] == 1
     assert answer["durability"] == "disk"
-    assert answer["position"]
+    assert answer["token"]
+    assert reply.headers["headrace-durability"] == "disk"
     found = server.search(type="system_metrics")
     assert [m["id"] for m in found] == ["first"]
     assert found[0]["source"] == "node-1"

@@ -50,7 +50,7 @@ HTTP_CASES = {
     "id too long": (json.dumps({**GOOD, "id": "i" * 129}).encode(), JSON_TYPE, 400),
     "bad time": (json.dumps({**GOOD, "time": "yesterday"}).encode(), JSON_TYPE, 400),
     "far future": (json.dumps({**GOOD, "time": "2999-01-01T00:00:00Z"}).encode(), JSON_TYPE, 400),
-    "unknown data type": (json.dumps({**GOOD, "type": "sytem_metrics"}).encode(), JSON_TYPE, 400),
+    "unknown data type": (json.dumps({**GOOD, "type": "sytem_metrics"}).encode(), JSON_TYPE, 404),
     "one bad in a batch": (json.dumps([GOOD, {**GOOD, "source": ""}]).encode(), JSON_TYPE, 400),
     "no content type": (json.dumps(GOOD).encode(), {}, 415),
     "form content type": (json.dumps(GOOD).encode(), {"content-type": "text/plain"}, 415),
