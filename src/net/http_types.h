@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/error_map.h"
 #include "net/address.h"
 
 namespace headrace::net {
@@ -83,15 +84,13 @@ struct Response {
 };
 
 std::string_view reason_phrase(int status);
-// The HTTP status that stands for an error code: invalid_argument 400, unauthenticated 401, ...,
-// internal 500.
-int http_status(base::ErrorCode code);
+using base::http_status;
 
 Response json_response(int status, std::string json);
 Response text_response(int status, std::string text);
 // {"error":{"code":"<code>","message":"<message>"}} with Content-Type application/json.
 Response error_response(int status, std::string_view code, std::string_view message);
-// Status and code by the table; overloaded and unavailable get Retry-After: 1.
+// Status by base/error_map.h; what may succeed later gets Retry-After: 1.
 Response error_response(base::Error const& error);
 // Appends `text` to `out` as a JSON string with its quotes; broken UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/impl/event_loop.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <new>
+
+#include "base/assert.h"
+
+namespace headrace::net {
+
+namespace asio = boost::asio;
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+struct EventLoop::Impl {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  asio::steady_timer timer{context};
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()), now_(std::chrono::steady_clock::now()) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run() { impl_->context.run(); }
+void EventLoop::stop() { impl_->context.stop(); }
+
+void EventLoop::post(std::function<void()> task) {
+  asio::post(impl_->context, [this, run = std::move(task)] {
+    refresh_now();
+    run();
+  });
+}
+
+void EventLoop::call_after(std::chrono::nanoseconds delay, void (*call)(void*), void* context) {
+  impl_->timer.expires_after(delay);
+  impl_->timer.async_wait([this, call, context](boost::system::error_code const& error) {
+    if (error) return;
+    refresh_now();
+    call(context);
+  });
+}
+
+struct ReadSlotAccess {
+  static void* take(Watch& watch, std::size_t bytes) {
+    HEADRACE_ASSERT(bytes <= Watch::kReadSlotBytes, "the read slot is too small for a wait");
+    return watch.read_slot_;
+  }
+  static Descriptor& descriptor(Watch& watch) {
+    return *std::launder(reinterpret_cast<Descriptor*>(watch.descriptor_));
+  }
+  static EventLoop::Impl& loop(Watch& watch) { return watch.loop_.impl(); }
+};
+
+// Gives a wait the memory inside its Watch. At most one wait for reading is under way, so the slot is free.
+template <class T>
+struct SlotAllocator {
+  using value_type = T;
+  Watch* watch;
+
+  explicit SlotAllocator(Watch* w) : watch(w) {}
+  template <class U>
+  SlotAllocator(SlotAllocator<U> const& other) : watch(other.watch) {}
+  T* allocate(std::size_t count) {
+    static_assert(alignof(T) <= 16);
+    return static_cast<T*>(ReadSlotAccess::take(*watch, count * sizeof(T)));
+  }
+  void deallocate(T*, std::size_t) {}
+  template <class U>
+  bool operator==(SlotAllocator<U> const& other) const {
+    return watch == other.watch;
+  }
+};
+
+struct ReadReady {
+  using allocator_type = SlotAllocator<void>;
+  Counted<Watch> watch;
+  allocator_type get_allocator() const { return allocator_type(watch.get()); }
+  void operator()(boost::system::error_code const&) const {
+    watch->reading_ = false;
+    if (!watch->open()) return;
+    watch->loop_.refresh_now();
+    watch->on_readable();
+  }
+};
+
+struct WriteReady {
+  Counted<Watch> watch;
+  void operator()(boost::system::error_code const&) const {
+    watch->writing_ = false;
+    if (!watch->open()) return;
+    watch->loop_.refresh_now();
+    watch->on_writable();
+  }
+};
+
+Watch::Watch(EventLoop& loop, int fd) : loop_(loop), fd_(fd) {
+  static_assert(sizeof(Descriptor) <= kDescriptorBytes && alignof(Descriptor) <= 8);
+  new (descriptor_) Descriptor(loop.impl().context.get_executor());
+  boost::system::error_code error;
+  ReadSlotAccess::descriptor(*this).assign(fd, error);
+  HEADRACE_ASSERT(!error, "the event loop refused a descriptor");
+}
+
+Watch::~Watch() {
+  close_fd();
+  ReadSlotAccess::descriptor(*this).~Descriptor();
+}
+
+void Watch::want_read() {
+  if (reading_ || fd_ < 0) return;
+  reading_ = true;
+  ReadSlotAccess::descriptor(*this).async_wait(Descriptor::wait_read, ReadReady{Counted(this)});
+}
+
+void Watch::want_write() {
+  if (writing_ || fd_ < 0) return;
+  writing_ = true;
+  ReadSlotAccess::descriptor(*this).async_wait(Descriptor::wait_write, WriteReady{Counted(this)});
+}
+
+int Watch::release_fd() {
+  int const fd = std::exchange(fd_, -1);
+  if (fd >= 0) ReadSlotAccess::descriptor(*this).release();
+  return fd;
+}
+
+void Watch::close_fd() {
+  if (fd_ < 0) return;
+  fd_ = -1;
+  boost::system::error_code ignored;
+  ReadSlotAccess::descriptor(*this).close(ignored);
+}
+
+}  // namespace headrace::net
