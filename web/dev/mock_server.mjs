@@ -78,8 +78,9 @@ setInterval(() => {
 
 function frame(text) {
   const payload = Buffer.from(text);
-  const head = payload.length < 126 ? Buffer.from([0x81, payload.length]) : Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
-  if (payload.length >= 126) head.writeBigUInt64BE(BigInt(payload.length), 2);
+  const n = payload.length;
+  const head = n < 126 ? Buffer.from([0x81, n]) : n < 65536 ? Buffer.from([0x81, 126, n >> 8, n & 255]) : Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  if (n >= 65536) head.writeBigUInt64BE(BigInt(n), 2);
   return Buffer.concat([head, payload]);
 }
 function broadcast(object) {

@@ -4,7 +4,7 @@ import { ago, count, rate } from '../model/format';
 import type { Store } from '../model/store';
 import { typeColours, type Painter } from './canvas';
 import { arrange, h, setAttribute, setText } from './dom';
-import { River, type Branch } from './river';
+import { marks, placeOf, River, type Branch } from './river';
 
 interface Row {
   element: HTMLElement;
@@ -35,7 +35,7 @@ export class Flow {
           this.legend)),
       h('div', { class: 'river-box' }, this.canvas, this.readout,
         h('div', { class: 'river-times', 'aria-hidden': 'true' },
-          h('span', {}, '90 s ago'), h('span', {}, '60'), h('span', {}, '30'), h('span', {}, 'now'))));
+          ...marks.map((m) => this.timeMark(m)), h('span', { class: 'now' }, 'now'))));
     this.canvas.addEventListener('pointermove', (e) => this.point(e));
     this.canvas.addEventListener('pointerleave', () => this.readout.classList.remove('shown'));
   }
@@ -77,6 +77,12 @@ export class Flow {
       this.rows.set(name, row);
     }
     return row;
+  }
+
+  private timeMark(secondsAgo: number): HTMLElement {
+    const element = h('span', {}, `${secondsAgo} s ago`);
+    element.style.left = `${placeOf(secondsAgo) * 100}%`;
+    return element;
   }
 
   private branches(): Branch[] {

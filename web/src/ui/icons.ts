@@ -17,12 +17,16 @@ export function mark(): SVGElement {
     wave(11, '1'), wave(18, '.7'));
 }
 
+// A mill wheel: rim, spokes, and buckets that stand out of the rim.
 export function wheel(): SVGElement {
-  const turning = svg('g', { class: 'turning' });
-  turning.append(svg('circle', { cx: '16', cy: '16', r: '9.2', fill: 'none', stroke: 'currentColor', 'stroke-width': '1.8' }));
+  const turning = svg('g', { class: 'turning', fill: 'none', stroke: 'currentColor', 'stroke-linecap': 'round' });
+  turning.append(svg('circle', { cx: '16', cy: '16', r: '9.5', 'stroke-width': '2' }));
   for (let i = 0; i < 8; i += 1) {
-    turning.append(svg('path', { d: 'M16 12.500V2.500M12.8 3.400h6.4', transform: `rotate(${i * 45} 16 16)`, stroke: 'currentColor', 'stroke-width': '1.6', 'stroke-linecap': 'round' }));
+    turning.append(svg('path', { d: 'M16 6.5V2.2h3', transform: `rotate(${i * 45} 16 16)`, 'stroke-width': '2', 'stroke-linejoin': 'round' }));
   }
-  turning.append(svg('circle', { cx: '16', cy: '16', r: '2.6', fill: 'currentColor' }));
+  for (let i = 0; i < 3; i += 1) {
+    turning.append(svg('path', { d: 'M16 6.5v19', transform: `rotate(${i * 60} 16 16)`, 'stroke-width': '1.1', opacity: '.65' }));
+  }
+  turning.append(svg('circle', { cx: '16', cy: '16', r: '2.4', fill: 'currentColor', stroke: 'none' }));
   return svg('svg', { viewBox: '0 0 32 32', class: 'wheel', 'aria-hidden': 'true' }, turning);
 }

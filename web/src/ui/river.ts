@@ -12,7 +12,13 @@ export interface Branch {
 const windowMs = 90_000;
 const delayMs = 1600; // the newest second is known only when it is over
 const sigmaMs = 1300;
+export const marks = [30, 60] as const; // seconds ago
 const step = 5; // CSS pixels between samples
+
+// Of a moment so many seconds ago, as a part of the width.
+export function placeOf(secondsAgo: number): number {
+  return 1 - (secondsAgo * 1000 - delayMs) / windowMs;
+}
 
 export class River implements Painted {
   readonly canvas: HTMLCanvasElement;
@@ -67,8 +73,8 @@ export class River implements Painted {
     c.strokeStyle = colour('--river-bed');
     c.lineWidth = 1;
     c.setLineDash([2, 5]);
-    for (const seconds of [15, 30, 45, 60, 75]) {
-      const x = Math.round(width - ((seconds * 1000 - delayMs) / windowMs) * width) + 0.5;
+    for (const seconds of marks) {
+      const x = Math.round(placeOf(seconds) * width) + 0.5;
       c.beginPath();
       c.moveTo(x, 14);
       c.lineTo(x, height - 14);
