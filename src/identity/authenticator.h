@@ -20,7 +20,7 @@
 namespace headrace::identity {
 
 struct AuthenticatorOptions {
-  net::OriginPolicy origin_policy;
+  net::OriginPolicy origin_policy{};
   std::uint32_t failures_per_minute_max = 30;
   std::size_t peers_max = 10'000;  // of whom failures are remembered; the oldest go first
 };

@@ -90,9 +90,9 @@ struct AuditEntry {
 };
 
 struct Options {
-  std::filesystem::path data_dir;
+  std::filesystem::path data_dir{};
   ClaimMode claim_mode = ClaimMode::kClaim;
-  model::Limits limits;
+  model::Limits limits{};
   std::size_t users_max = 100'000;
   std::size_t tokens_max = 200'000;
   std::size_t claims_max = 1'000'000;

@@ -26,9 +26,9 @@
 namespace headrace::ingest {
 
 struct Config {
-  model::Limits limits;
-  SourceDirectoryOptions sources;
-  GateOptions gate;
+  model::Limits limits{};
+  SourceDirectoryOptions sources{};
+  GateOptions gate{};
 };
 
 struct Deps {
