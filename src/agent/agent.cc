@@ -66,6 +66,7 @@ struct Agent::Impl {
   std::unique_ptr<Spool> spool;
   std::unique_ptr<net::IoThreads> threads;
   std::unique_ptr<Transfer> transfer;
+  TransferCounts last_counts;  // when it is gone
   std::thread collecting;
   std::mutex mutex;
   std::condition_variable wake;
@@ -167,7 +168,11 @@ void Agent::stop() {
   a.wake.notify_all();
   a.collecting.join();
   a.drain();
-  a.threads->run_on(0, [&a] { a.transfer.reset(); });
+  a.threads->run_on(0, [&a] {
+    a.last_counts = a.transfer->counts();
+    a.last_counts.connected = false;
+    a.transfer.reset();
+  });
   a.threads->stop();
   if (auto const closed = a.spool->close(); !closed) {
     base::log_warn("the agent's spool has no clean end",
@@ -185,8 +190,7 @@ AgentStats Agent::stats() const {
   s.damaged_bytes = spool.damaged_bytes;
   s.spooled = spool.messages;
   s.spooled_bytes = spool.bytes;
-  if (!a.transfer) return s;
-  auto counts = a.transfer->counts();
+  auto counts = a.transfer ? a.transfer->counts() : a.last_counts;
   s.connected = counts.connected;
   s.sent = counts.sent;
   s.acknowledged = counts.acknowledged;

@@ -48,19 +48,13 @@ Retry retry_after_close(std::uint16_t code) {
     case 1003:
     case 1007:
     case 1009:
-    case 4400:
-      return {seconds(1), false, true};
+    case 4400: return {seconds(0), false, true};
     case 4401:
-    case 4403:
-      return {seconds(20), false, false};
-    case 4409:
-      return {seconds(5), true, false};
-    case 4429:
-      return {seconds(60), false, false};
-    case 4503:
-      return {seconds(1), false, false};
-    default:
-      return {};
+    case 4403: return {seconds(20), false, false};
+    case 4409: return {seconds(1), true, false};
+    case 4429: return {seconds(60), false, false};
+    case 4503: return {seconds(1), false, false};
+    default: return {};
   }
 }
 

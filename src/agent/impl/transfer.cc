@@ -22,16 +22,11 @@ std::uint64_t random_seed() {
 
 std::string hint(std::uint16_t code) {
   switch (code) {
-    case 4401:
-      return " (the token is missing or not good)";
-    case 4403:
-      return " (not allowed to report, or the source belongs to another)";
-    case 4409:
-      return " (another agent uses this session: is the spool directory a copy?)";
-    case 4503:
-      return " (the backend cannot keep data now)";
-    default:
-      return "";
+    case 4401: return " (the token is missing or not good)";
+    case 4403: return " (not allowed to report, or the source belongs to another)";
+    case 4409: return " (another agent uses this session: is the spool directory a copy?)";
+    case 4503: return " (the backend cannot keep data now)";
+    default: return "";
   }
 }
 
@@ -147,7 +142,7 @@ void Transfer::settle(std::uint64_t up_to) {
 }
 
 void Transfer::pump() {
-  while (socket_ && send_some()) {
+  while (socket_ && !ended_ && send_some()) {
   }
   bool const all_sent = socket_ && session_->ready() && session_->outstanding() == 0;
   if (drained_ && (!socket_ || all_sent)) end_drain();
@@ -231,7 +226,7 @@ void Transfer::try_again(Retry retry, std::string const& why) {
     std::lock_guard const guard(mutex_);
     counts_.connected = false;
   }
-  if (drained_) return end_drain();
+  if (drained_ || ended_) return end_drain();
   note_error(why);
   if (retry.renew_session) {
     if (auto const renewed = spool_.renew_session(); !renewed)
@@ -254,10 +249,11 @@ void Transfer::drain(std::function<void()> done) {
 }
 
 void Transfer::end_drain() {
-  if (socket_) {
+  if (socket_ && !std::exchange(ended_, true)) {
     socket_->send_text(Session::bye());
     socket_->close(net::CloseCode::kNormal, "bye");
   }
+  ended_ = true;
   if (auto const done = std::exchange(drained_, {})) done();
 }
 

@@ -71,7 +71,8 @@ class Transfer {
   unsigned bad_frames_ = 0;            // closes for a bad frame since the last ack
   bool one_by_one_ = false;
   bool reported_away_ = false;
-  std::function<void()> drained_;
+  std::function<void()> drained_;  // set while draining
+  bool ended_ = false;             // drained: no further attempts
   mutable std::mutex mutex_;
   TransferCounts counts_;
 };
