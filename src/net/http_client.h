@@ -22,7 +22,7 @@ namespace headrace::net {
 struct HttpClientOptions {
   std::chrono::milliseconds timeout{10'000};  // for one whole request
   std::size_t body_bytes_max = 64u << 20;
-  TlsClientOptions tls;
+  TlsClientOptions tls = {};
 };
 
 struct HttpReply {

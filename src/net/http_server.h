@@ -104,15 +104,15 @@ using AuthorizeHook = std::function<Admission(RequestHead const&)>;
 struct Listener {
   std::string address = "127.0.0.1";  // literal, or "localhost"
   std::uint16_t port = 0;             // 0: any free one; see ports()
-  std::optional<TlsFiles> tls;
+  std::optional<TlsFiles> tls = {};
 };
 
 struct HttpServerOptions {
-  std::vector<Listener> listeners;
-  std::optional<OriginPolicy> origin_policy;  // checked for every request and upgrade
+  std::vector<Listener> listeners = {};
+  std::optional<OriginPolicy> origin_policy = {};  // checked for every request and upgrade
   // Asked once per request of an authorizing route, after its headers and before more than one read
   // of its body. Not asked for WebSocket upgrades: the acceptor decides there.
-  AuthorizeHook authorize;
+  AuthorizeHook authorize = {};
   std::size_t body_bytes_before_auth_max = 256u << 10;
   std::size_t header_bytes_max =
       16u << 10;  // request line and all headers; more is 431 (414 when the target alone is)
@@ -127,7 +127,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds write_timeout{
       30'000};                               // so long without the peer taking a byte of a reply
   std::size_t pending_bytes_max = 1u << 20;  // of a streamed response: write returns false above
-  std::string server_name;                   // "Server" header; empty: none
+  std::string server_name = {};              // "Server" header; empty: none
 };
 
 struct HttpServerStats {

@@ -77,8 +77,8 @@ struct Response {
   int status = 200;
   // Content-Length, Date, Connection and Transfer-Encoding are the server's; the rest is sent as it
   // stands.
-  HeaderFields headers;
-  std::string body;
+  HeaderFields headers = {};
+  std::string body = {};
   std::string_view
       static_body;  // sent when `body` is empty; memory that outlives the server (embedded pages)
 };

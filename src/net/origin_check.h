@@ -15,9 +15,9 @@ namespace headrace::net {
 struct OriginPolicy {
   // Beside localhost, 127.0.0.1 and [::1]: names without port ("metrics.example"), any port is
   // accepted.
-  std::vector<std::string> host_names;
+  std::vector<std::string> host_names = {};
   // Whole origins that may call from elsewhere: "https://dash.example".
-  std::vector<std::string> origins;
+  std::vector<std::string> origins = {};
 };
 
 // nullopt: go on. Otherwise 421 (Host) or 403 (Origin) with what was expected. "null" and

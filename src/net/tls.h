@@ -34,8 +34,8 @@ class TlsServerContext {
 
 struct TlsClientOptions {
   bool verify = true;  // chain and host name; false accepts anything (for self-signed test servers)
-  std::string ca_file;      // PEM; empty: the system's
-  std::string server_name;  // SNI and the name to verify; empty: the host
+  std::string ca_file = {};      // PEM; empty: the system's
+  std::string server_name = {};  // SNI and the name to verify; empty: the host
 };
 
 }  // namespace headrace::net

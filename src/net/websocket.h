@@ -104,9 +104,9 @@ class WebSocketHandler {
 
 // What an acceptor answers to an upgrade request.
 struct Accepted {
-  std::unique_ptr<WebSocketHandler> handler;
-  std::string subprotocol;  // one that the client offered, or ""
-  WebSocketOptions options;
+  std::unique_ptr<WebSocketHandler> handler = {};
+  std::string subprotocol = {};  // one that the client offered, or ""
+  WebSocketOptions options = {};
 };
 // A Response refuses. Called on the connection's thread.
 using WebSocketAcceptor =

@@ -23,12 +23,12 @@
 namespace headrace::net {
 
 struct WebSocketClientOptions {
-  std::string url;  // ws://host:port/path or wss://
-  HeaderFields headers;
-  std::vector<std::string> subprotocols;              // offered, in order of preference
+  std::string url = {};  // ws://host:port/path or wss://
+  HeaderFields headers = {};
+  std::vector<std::string> subprotocols = {};         // offered, in order of preference
   std::chrono::milliseconds connect_timeout{10'000};  // until the upgrade is answered
-  TlsClientOptions tls;
-  WebSocketOptions socket;
+  TlsClientOptions tls = {};
+  WebSocketOptions socket = {};
 };
 
 class WebSocketClient {

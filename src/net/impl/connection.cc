@@ -139,6 +139,11 @@ void Connection::close_when_sent() {
   if (depth_ == 0) settle();
 }
 
+void Connection::close_idle() {
+  ended_ = true;  // what the peer may yet send is of no interest
+  close_when_sent();
+}
+
 void Connection::abort(std::string_view why) {
   if (broken_) return;
   broken_ = true;
@@ -162,7 +167,14 @@ void Connection::settle() {
     thread_.impl().loop.post([self = Counted<Connection>(this)] { self->finish(); });
     return;
   }
-  if (depth_ == 0) retired_.reset();
+  if (depth_ > 0) return;
+  retired_.reset();
+  if (!drained_due_ || blocked_ || std::exchange(drain_posted_, true)) return;
+  thread_.impl().loop.post([self = Counted<Connection>(this)] {
+    Scope const scope(*self);
+    self->drain_posted_ = false;
+    self->tell_drained();
+  });
 }
 
 void Connection::flush() {
@@ -205,8 +217,12 @@ void Connection::on_writable() {
   Scope const scope(*this);
   blocked_ = false;
   flush();
-  if (!blocked_ && !broken_ && std::exchange(drained_due_, false) && !closing_)
-    protocol_->on_drained();
+  tell_drained();
+}
+
+void Connection::tell_drained() {
+  if (blocked_ || broken_ || closing_ || pending_bytes() > 0) return;
+  if (std::exchange(drained_due_, false)) protocol_->on_drained();
 }
 
 // The peer may still be sending: closing at once would make the kernel reset the connection and lose our last bytes.

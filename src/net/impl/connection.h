@@ -56,12 +56,16 @@ class Connection final : public Watch {
 
   void write(std::string_view bytes);
   std::size_t pending_bytes() const { return output_.size() - output_sent_; }
+  // on_drained follows once all that is written has gone to the kernel, even if that is at once.
+  void notify_when_drained() { drained_due_ = true; }
   std::uint64_t sent_total() const { return sent_total_; }
   void pause_reading() { paused_ = true; }
   void resume_reading();
   bool reading_paused() const { return paused_; }
   // Sends what is written, then closes so that the peer can read it all (half-close, then a bounded wait for the peer's end).
   void close_when_sent();
+  // The same when the peer owes us nothing: no wait.
+  void close_idle();
   // Ends now; on_closed follows from the loop.
   void abort(std::string_view why);
   bool closing() const { return closing_ || broken_; }
@@ -109,6 +113,7 @@ class Connection final : public Watch {
   void peer_ended();
   bool may_read() const { return !paused_ && !ended_ && !broken_ && open(); }
   void settle();
+  void tell_drained();
   void flush();
   void release_output();
   void begin_linger();
@@ -127,7 +132,8 @@ class Connection final : public Watch {
   SocketAddress peer_;
   std::uint16_t depth_ = 0;
   bool paused_ = false, ended_ = false, closing_ = false, lingering_ = false, broken_ = false;
-  bool blocked_ = false, drained_due_ = false, finish_posted_ = false, finished_ = false;
+  bool blocked_ = false, drained_due_ = false, finish_posted_ = false, drain_posted_ = false,
+       finished_ = false;
 };
 
 }  // namespace headrace::net

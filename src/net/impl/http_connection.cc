@@ -402,7 +402,7 @@ void HttpConnection::on_peer_end() {
 
 void HttpConnection::on_stopping() {
   draining_ = true;
-  if (stage_ == Stage::kReading && parser_.between_messages()) connection_.close_when_sent();
+  if (stage_ == Stage::kReading && parser_.between_messages()) connection_.close_idle();
 }
 
 void HttpConnection::on_closed(std::string_view) {

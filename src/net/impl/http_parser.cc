@@ -125,7 +125,10 @@ HttpEvent HttpParser::next_head(std::span<char>& input) {
     input = input.subspan(2);
   }
   if (input.empty() && saved_.empty()) return HttpEvent::kNeedMore;
-  started_ = true;
+  if (!std::exchange(started_, true) && input[0] != '\r' &&
+      !kToken[static_cast<unsigned char>(input[0])]) {
+    return refuse(400, "invalid_argument", "this is not HTTP (is it TLS, on a port without?)");
+  }
   if (saved_.empty()) {
     auto const whole = view(input);
     if (auto const end = find_head_end(whole, 0); end != 0) {

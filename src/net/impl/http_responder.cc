@@ -123,7 +123,10 @@ bool HttpConnection::stream(std::uint32_t exchange, std::string_view bytes) {
     connection_.write(piece);
   }
   bool const room = connection_.pending_bytes() <= options_.pending_bytes_max;
-  wants_drained_ = wants_drained_ || !room;
+  if (!room) {
+    wants_drained_ = true;
+    connection_.notify_when_drained();
+  }
   return room;
 }
 
@@ -206,7 +209,7 @@ void HttpConnection::on_timer() {
 }
 
 void HttpConnection::phase_over() {
-  if (phase_ == Phase::kIdle || parser_.between_messages()) return connection_.close_when_sent();
+  if (phase_ == Phase::kIdle || parser_.between_messages()) return connection_.close_idle();
   counters_.timeouts.fetch_add(1, std::memory_order_relaxed);
   char const* const what =
       phase_ == Phase::kBody ? "the body came too slowly" : "the request's head came too slowly";
