@@ -47,7 +47,7 @@ def stored(server: Server) -> list[dict]:
 def test_reports_real_metrics(server: Server, agent: Agent):
     message = wait_until(lambda: stored(server), "the first report")[0]
     body = message["body"]
-    assert {"cpu", "memory", "disks", "network", "load"} <= set(body), body.keys()
+    assert {"cpu", "memory", "disk", "load", "processes", "uptime_s"} <= set(body), body.keys()
     text = open("/proc/meminfo").read()
     total = int(next(line for line in text.splitlines() if line.startswith("MemTotal")).split()[1]) * 1024
     assert any(value == total for value in body["memory"].values()), body["memory"]
