@@ -5,15 +5,16 @@
 function(content_type_of file out)
   get_filename_component(extension "${file}" LAST_EXT)
   set(types
-      .html "text/html; charset=utf-8" .js "text/javascript; charset=utf-8" .css "text/css; charset=utf-8"
+      .html "text/html charset=utf-8" .js "text/javascript charset=utf-8" .css "text/css charset=utf-8"
       .svg "image/svg+xml" .png "image/png" .ico "image/x-icon" .json "application/json" .woff2 "font/woff2"
-      .webmanifest "application/manifest+json" .txt "text/plain; charset=utf-8" .map "application/json")
+      .webmanifest "application/manifest+json" .txt "text/plain charset=utf-8" .map "application/json")
   list(FIND types "${extension}" at)
   if(at EQUAL -1)
     set(${out} "application/octet-stream" PARENT_SCOPE)
   else()
     math(EXPR at "${at} + 1")
     list(GET types ${at} type)
+    string(REPLACE " charset" "\; charset" type "${type}")  # not in the list: it would be a separator there
     set(${out} "${type}" PARENT_SCOPE)
   endif()
 endfunction()

@@ -8,8 +8,8 @@ set -euo pipefail
 build_packages=(
   ca-certificates
   ccache
+  clang-19
   cmake
-  g++
   git
   libboost1.81-dev
   libcli11-dev
@@ -19,6 +19,7 @@ build_packages=(
   libspdlog-dev
   libsqlite3-dev
   libssl-dev
+  libstdc++-12-dev
   libxxhash-dev
   libyaml-cpp-dev
   libzstd-dev
@@ -31,22 +32,22 @@ build_packages=(
 test_packages=(
   chromium
   fonts-dejavu-core
+  libclang-rt-19-dev
   libgmock-dev
   libgtest-dev
+  llvm-19
   openssl
   python3-venv
   sqlite3
 )
 lint_packages=(
-  clang-19
   clang-format-19
   clang-tidy-19
   python3
 )
 fuzz_packages=(
-  clang-19
   libclang-rt-19-dev
-  lld-19
+  llvm-19
 )
 bench_packages=(
   libbenchmark-dev
