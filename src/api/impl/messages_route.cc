@@ -54,9 +54,7 @@ base::Result<void> read_query(Parameters const& parameters, documents::Query& qu
   if (query.from && query.to && *query.to < *query.from)
     return base::Error{base::ErrorCode::kInvalidArgument, "to: expected a time at or after `from`"};
   HEADRACE_TRY(auto const where, parameters.text("where"));
-  auto conditions = documents::parse_where(where);
-  if (!conditions) return base::Error{conditions.error().code, "where: " + conditions.error().context};
-  query.where = std::move(*conditions);
+  HEADRACE_TRY(query.where, documents::parse_where(where));
   HEADRACE_TRY(auto const order, parameters.text("order"));
   if (!order.empty() && order != "asc" && order != "desc")
     return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("order: '{}': expected asc or desc", order)};

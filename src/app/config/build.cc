@@ -77,6 +77,7 @@ std::vector<model::DataType> build_types(Settings const& settings, std::vector<P
     }
     auto durability = v.text(at + ".durability");
     if (durability.empty()) durability = v.text("broker.durability");
+    if (v.text("broker.type") == "memory") durability = "memory";
     types.push_back({.name = model::DataTypeName::trusted(name),
                      .body = v.text(at + ".body") == "points" ? model::BodyKind::kPoints : model::BodyKind::kDocument,
                      .durability = model::parse_durability(durability).value(),
@@ -194,6 +195,13 @@ BrokerConfig build_broker(Values const& v) {
 
 void check_broker(Settings const& settings, Config const& config, std::vector<Problem>& problems) {
   auto const& b = config.broker;
+  auto const check_promise = [&](std::string const& key) {
+    auto const* said = settings.find(key);
+    if (b.type == "memory" && said != nullptr && said->value != "memory")
+      add(problems, said->origin, fmt::format("{}: a broker of type memory keeps no '{}'; expected memory", key, said->value));
+  };
+  check_promise("broker.durability");
+  for (auto const& type : settings.names("data_types")) check_promise(fmt::format("data_types.{}.durability", type));
   if (b.type == "log" && b.disk_budget != 0 && b.disk_budget < 4 * b.segment_bytes)
     add(problems, settings.origin("broker.disk_budget"),
         fmt::format("broker.disk_budget: expected at least four segments ({} bytes), or 0 for none", 4 * b.segment_bytes));

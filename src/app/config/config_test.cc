@@ -76,6 +76,8 @@ constexpr Mistake kMistakes[] = {
     {"relative path", "handlers: {agent_websocket: {path: agent}}\n", "expected a path that begins with /"},
     {"api path", "handlers: {agent_websocket: {path: /api/x}}\n", "/api/ is taken"},
     {"small budget", "broker: {disk_budget: 1MiB}\n", "expected at least four segments"},
+    {"a promise that memory cannot keep", "broker: {type: memory, durability: disk}\n",
+     "f.yaml:1:36: broker.durability: a broker of type memory keeps no 'disk'; expected memory"},
     {"body over request", "limits: {body_bytes: 8MB, request_bytes: 1MB}\n", "expected body_bytes <= request_bytes"},
     {"unset environment", "agent: {token: '${HEADRACE_TEST_UNSET}'}\n",
      "f.yaml:1:16: agent.token: the environment has no 'HEADRACE_TEST_UNSET'"},

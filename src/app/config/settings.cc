@@ -28,12 +28,16 @@ namespace {
 
 // Whether the first segments of `pattern` match `path`; `whole`: and there are no more.
 bool matches(std::string_view pattern, std::string_view path, bool whole) {
-  auto const want = split(pattern, '.');
-  auto const have = split(path, '.');
-  if (whole ? want.size() != have.size() : want.size() <= have.size()) return false;
-  for (std::size_t i = 0; i < have.size(); ++i)
-    if (want[i] != "*" && want[i] != have[i]) return false;
-  return true;
+  for (;;) {
+    auto const want = pattern.substr(0, pattern.find('.'));
+    auto const have = path.substr(0, path.find('.'));
+    if (want != "*" && want != have) return false;
+    bool const pattern_ends = want.size() == pattern.size(), path_ends = have.size() == path.size();
+    if (path_ends) return pattern_ends == whole;
+    if (pattern_ends) return false;
+    pattern.remove_prefix(want.size() + 1);
+    path.remove_prefix(have.size() + 1);
+  }
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

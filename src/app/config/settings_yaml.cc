@@ -105,7 +105,8 @@ class YamlWalk {
     if (node.IsSequence())
       for (auto const& item : node) add(item);
     setting.value = fmt::format("{}", fmt::join(setting.items, ","));
-    return true;
+    bool const given = node.IsScalar() || (node.IsSequence() && node.size() > 0);
+    return !given || !setting.items.empty();  // none was good: that was said
   }
 
   std::optional<std::string> scalar(YAML::Node const& node, std::string const& path, Key const& key) {
