@@ -129,7 +129,7 @@ net::Response refusal(Error const& error) {
 Need need_of(net::RequestHead const& head) {
   constexpr std::string_view kUsers = "/api/v1/users";
   bool const reads = head.method == net::Method::kGet || head.method == net::Method::kHead;
-  if (head.path.starts_with(kUsers)) return Need::kAdmin;
+  if (head.path.starts_with(kUsers) || head.path == "/api/v1/audit") return Need::kAdmin;
   if (head.method == net::Method::kPost && head.path == "/api/v1/messages") return Need::kReport;
   return reads || head.method == net::Method::kOptions ? Need::kRead : Need::kAdmin;
 }

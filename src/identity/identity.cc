@@ -477,6 +477,12 @@ base::Result<void> Identity::release_claim(std::string_view actor, std::string_v
   return {};
 }
 
+bool Identity::owns(std::string_view user, std::string_view source) const {
+  std::shared_lock const lock(impl_->mutex);
+  auto const it = impl_->claims.find(source);
+  return it != impl_->claims.end() && it->second.principal == user;
+}
+
 std::vector<Claim> Identity::claims(std::string_view user, std::size_t count_max) const {
   std::vector<Claim> found;
   {

@@ -127,6 +127,7 @@ class Identity {
   base::Result<void> claim(Principal const& principal, std::string_view source);
   base::Result<void> assign_claim(std::string_view actor, std::string_view source, std::string_view user);
   base::Result<void> release_claim(std::string_view actor, std::string_view source);
+  bool owns(std::string_view user, std::string_view source) const;
   std::vector<Claim> claims(std::string_view user, std::size_t count_max) const;  // empty user: all
 
   base::Result<User> add_user(std::string_view actor, std::string_view user, Role role);
