@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes: the parser agrees with simdjson's on accept or refuse, extents are whole documents, and what is walked can be
+// Any bytes: the parser's two passes and simdjson agree on accept or refuse, extents are whole documents, and what is walked can be
 // read. Differences that are meant: simdjson takes lone low surrogates as they are.
 #include <simdjson.h>
 
 #include <cstdint>
 #include <cstdlib>
 
+#include "codec/json/impl/scanner.h"
 #include "codec/json/json.h"
 #include "codec/json/json_write.h"
 
@@ -105,6 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   if (other.max_depth() != 65) require(other.allocate(1 << 20, 65) == simdjson::SUCCESS);
 
   auto const root = parser.parse(text);
+  codec::tape::Tape slow{{}, base::as_bytes(text)};
+  require(codec::json::impl::Scanner(slow, parser.options()).run() == root.has_value());
   auto const theirs = other.parse(data, size);
   if (!root) {
     require(!root.error().context.empty());
