@@ -38,7 +38,7 @@ export interface Recent {
 
 export async function recentMessages(token: string | undefined, sinceMs: number): Promise<Recent> {
   const from = new Date(sinceMs).toISOString();
-  const reply = await get(`/api/v1/messages?from=${encodeURIComponent(from)}&limit=1000`, token);
+  const reply = await get(`/api/v1/messages?from=${encodeURIComponent(from)}&order=desc&limit=1000`, token);
   if (reply === null || typeof reply !== 'object' || Array.isArray(reply)) return { messages: [], complete: false };
   const messages = Array.isArray(reply['messages']) ? (reply['messages'] as unknown as Message[]) : [];
   return { messages, complete: reply['next'] === null };

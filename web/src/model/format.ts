@@ -102,7 +102,7 @@ export function label(path: string): string {
   const known = knownLabels[path];
   if (known !== undefined) return known;
   const parts = path.split('.').filter((p) => p !== 'data' && p !== 'body' && p !== 'value');
-  const name = (parts.at(-1) ?? path).replace(/_(percent|bytes|bytes_per_s|per_s|ms|s|celsius)$/, '');
+  const name = (parts.at(-1) ?? path).replace(/_(percent|bytes|bytes_per_s|per_s|ms|s|c|celsius)$/, '');
   const before = parts.length > 1 ? parts.at(-2) : undefined;
   return (before !== undefined && name.length < 10 ? `${before} ${name}` : name).replaceAll('_', ' ');
 }

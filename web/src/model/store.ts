@@ -81,14 +81,14 @@ export class Store {
     if (frame.error !== undefined) this.lastError = frame.error.message;
   }
 
-  // Messages from the archive, in any order: they fill the tail, the sparklines and, when they are all that there were
-  // (`complete`), the rates of the time before the feed began.
+  // The latest messages of the archive, in any order: they fill the tail, the sparklines, and the rates of the time before the
+  // feed began. `complete`: there were no older ones in the time that was asked for.
   takeHistory(messages: Message[], complete: boolean): void {
     const ordered = [...messages].sort((a, b) => Date.parse(a.received) - Date.parse(b.received));
     for (const m of ordered) this.takeMessage(m);
     this.tail.sort((a, b) => Date.parse(b.received) - Date.parse(a.received));
     const first = ordered[0];
-    if (complete && first !== undefined) this.takeRates(ordered, secondOf(first));
+    if (first !== undefined) this.takeRates(ordered, secondOf(first) + (complete ? 0 : 1000));
   }
 
   private takeRates(messages: Message[], begin: number): void {

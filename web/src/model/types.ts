@@ -27,7 +27,7 @@ export interface ReceiverStatus {
   lag_messages: number;
   dead_letters: number;
   expires_in_s: number | null;
-  last_error: string | null;
+  last_error: { code: string; message: string } | null;
 }
 
 export interface Status {

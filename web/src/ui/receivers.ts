@@ -20,7 +20,6 @@ const stateText: Record<string, string> = {
   starting: 'starting',
   catching_up: 'catching up',
   retrying: 'trying again',
-  hanging: 'hanging',
   hung: 'hanging',
   blocked: 'blocked',
   failed: 'failed',
@@ -67,7 +66,7 @@ class ReceiverCard {
     if (ledger !== undefined) this.updateLedger(ledger);
     const notes = [
       r.expires_in_s !== null && r.lag_messages > 1000 ? `the oldest unread falls off in ${duration(r.expires_in_s)}` : '',
-      r.last_error ?? '',
+      r.last_error?.message ?? '',
     ].filter((n) => n !== '');
     setText(this.note, notes.join(' · '));
     this.note.hidden = notes.length === 0;
