@@ -13,7 +13,8 @@ constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 constexpr std::array<std::int8_t, 256> make_values() {
   std::array<std::int8_t, 256> values{};
   values.fill(-1);
-  for (std::size_t i = 0; i < 64; ++i) values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < 64; ++i)
+    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
   return values;
 }
 constexpr auto kValues = make_values();
@@ -24,8 +25,10 @@ void append_base64(std::string& out, Bytes bytes) {
   out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
   for (; !bytes.empty(); bytes = bytes.subspan(std::min<std::size_t>(3, bytes.size()))) {
     std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < bytes.size() ? static_cast<std::uint32_t>(bytes[i]) : 0);
-    for (std::size_t i = 0; i < 4; ++i) out += i <= bytes.size() ? kAlphabet[bits >> (18 - 6 * i) & 63] : '=';
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (i < bytes.size() ? static_cast<std::uint32_t>(bytes[i]) : 0);
+    for (std::size_t i = 0; i < 4; ++i)
+      out += i <= bytes.size() ? kAlphabet[bits >> (18 - 6 * i) & 63] : '=';
   }
 }
 

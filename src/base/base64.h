@@ -11,7 +11,8 @@
 namespace headrace::base {
 
 void append_base64(std::string& out, Bytes bytes);
-// nullopt: a character that does not belong, wrong length or padding, or unused bits that are not 0.
+// nullopt: a character that does not belong, wrong length or padding, or unused bits that are not
+// 0.
 std::optional<std::string> decode_base64(std::string_view text);
 
 }  // namespace headrace::base

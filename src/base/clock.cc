@@ -40,18 +40,22 @@ class Scanner {
     return value;
   }
   char one_of(std::string_view allowed, char const* expected) {
-    if (at_ >= text_.size() || allowed.find(text_[at_]) == std::string_view::npos) return static_cast<char>(fail(expected));
+    if (at_ >= text_.size() || allowed.find(text_[at_]) == std::string_view::npos)
+      return static_cast<char>(fail(expected));
     return text_[at_++];
   }
   bool peek_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
-  bool peek_is_digit() const { return at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; }
+  bool peek_is_digit() const {
+    return at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9';
+  }
   void skip() { ++at_; }
   void end() {
     if (at_ != text_.size()) fail("the end");
   }
   bool ok() const { return expected_ == nullptr; }
   Error error() const {
-    return {ErrorCode::kInvalidArgument, fmt::format("not an RFC 3339 time: at byte {} expected {}", failed_at_, expected_)};
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("not an RFC 3339 time: at byte {} expected {}", failed_at_, expected_)};
   }
 
  private:
@@ -73,7 +77,8 @@ std::int64_t scan_fraction(Scanner& scanner) {
   scanner.skip();
   std::int64_t ns = scanner.digits(1);
   int count = 1;
-  for (; count < 9 && scanner.ok() && scanner.peek_is_digit(); ++count) ns = ns * 10 + scanner.digits(1);
+  for (; count < 9 && scanner.ok() && scanner.peek_is_digit(); ++count)
+    ns = ns * 10 + scanner.digits(1);
   for (; count < 9; ++count) ns *= 10;
   return ns;
 }
@@ -91,7 +96,8 @@ std::int64_t scan_offset(Scanner& scanner) {
 }
 
 Error bad_time(std::string_view text, std::string_view why) {
-  return {ErrorCode::kInvalidArgument, fmt::format("not an RFC 3339 time: '{}' {}", text.substr(0, 64), why)};
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("not an RFC 3339 time: '{}' {}", text.substr(0, 64), why)};
 }
 
 Result<Timestamp> join(std::string_view text, std::int64_t seconds, std::int64_t ns) {
@@ -100,7 +106,8 @@ Result<Timestamp> join(std::string_view text, std::int64_t seconds, std::int64_t
     ns -= kNsPerSecond;
   }
   std::int64_t total = 0;
-  if (__builtin_mul_overflow(seconds, kNsPerSecond, &total) || __builtin_add_overflow(total, ns, &total))
+  if (__builtin_mul_overflow(seconds, kNsPerSecond, &total) ||
+      __builtin_add_overflow(total, ns, &total))
     return bad_time(text, "is outside of 1677-09-21 to 2262-04-11");
   return Timestamp{total};
 }
@@ -120,9 +127,13 @@ constexpr std::array<Unit, 7> kUnits{{{"d", 86'400 * kNsPerSecond},
 class MachineClock final : public Clock {
  public:
   Timestamp now() const override {
-    return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+    return {std::chrono::duration_cast<std::chrono::nanoseconds>(
+                std::chrono::system_clock::now().time_since_epoch())
+                .count()};
   }
-  std::chrono::steady_clock::time_point steady() const override { return std::chrono::steady_clock::now(); }
+  std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::now();
+  }
 };
 
 }  // namespace
@@ -194,7 +205,8 @@ Result<Timestamp> parse_rfc3339(std::string_view text) {
   if (hour > 23 || minute > 59 || second > 60) return bad_time(text, "has no such time of day");
   std::int64_t const days = std::chrono::sys_days(date).time_since_epoch().count();
   std::int64_t const seconds = days * kSecondsPerDay + hour * 3600 + minute * 60 + second - offset;
-  if (second == 60 && seconds % kSecondsPerDay != 0) return bad_time(text, "has a leap second that is not at the end of a day");
+  if (second == 60 && seconds % kSecondsPerDay != 0)
+    return bad_time(text, "has a leap second that is not at the end of a day");
   return join(text, seconds, ns);
 }
 
@@ -206,20 +218,24 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     for (auto const& unit : kUnits) {
       if (unit.suffix != suffix) continue;
       if (value > std::numeric_limits<std::int64_t>::max() / unit.ns)
-        return Error{ErrorCode::kInvalidArgument, fmt::format("duration '{}' is longer than 292 years", text.substr(0, 64))};
+        return Error{ErrorCode::kInvalidArgument,
+                     fmt::format("duration '{}' is longer than 292 years", text.substr(0, 64))};
       return std::chrono::nanoseconds(value * unit.ns);
     }
   }
-  return Error{ErrorCode::kInvalidArgument,
-               fmt::format("'{}' is not a duration: expected a whole number and a unit of ns, us, ms, s, m, h or d, "
-                           "as in 250ms, 30m or 7d",
-                           text.substr(0, 64))};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      fmt::format(
+          "'{}' is not a duration: expected a whole number and a unit of ns, us, ms, s, m, h or d, "
+          "as in 250ms, 30m or 7d",
+          text.substr(0, 64))};
 }
 
 std::string to_string(std::chrono::nanoseconds duration) {
   if (duration.count() == 0) return "0s";
   for (auto const& unit : kUnits)
-    if (duration.count() % unit.ns == 0) return fmt::format("{}{}", duration.count() / unit.ns, unit.suffix);
+    if (duration.count() % unit.ns == 0)
+      return fmt::format("{}{}", duration.count() / unit.ns, unit.suffix);
   return {};
 }
 

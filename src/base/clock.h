@@ -20,16 +20,21 @@ struct Timestamp {
   auto operator<=>(Timestamp const&) const = default;
   friend Timestamp operator+(Timestamp t, std::chrono::nanoseconds d) { return {t.ns + d.count()}; }
   friend Timestamp operator-(Timestamp t, std::chrono::nanoseconds d) { return {t.ns - d.count()}; }
-  friend std::chrono::nanoseconds operator-(Timestamp a, Timestamp b) { return std::chrono::nanoseconds(a.ns - b.ns); }
+  friend std::chrono::nanoseconds operator-(Timestamp a, Timestamp b) {
+    return std::chrono::nanoseconds(a.ns - b.ns);
+  }
 };
 
-// RFC 3339 in UTC with as many of 0, 3, 6 or 9 fraction digits as are needed: "2026-01-02T03:04:05.000000006Z".
+// RFC 3339 in UTC with as many of 0, 3, 6 or 9 fraction digits as are needed:
+// "2026-01-02T03:04:05.000000006Z".
 std::string to_rfc3339(Timestamp time);
 // Appends the same to `out`; allocates nothing when `out` has 32 bytes left.
 void append_rfc3339(std::string& out, Timestamp time);
-// RFC 3339 with offset or Z, up to 9 fraction digits, "T" or a blank between; a leap second reads as the next second.
+// RFC 3339 with offset or Z, up to 9 fraction digits, "T" or a blank between; a leap second reads
+// as the next second.
 Result<Timestamp> parse_rfc3339(std::string_view text);
-// What people write in configs and command lines: "250ms", "7s", "30m", "12h", "30d". Whole numbers only; not negative.
+// What people write in configs and command lines: "250ms", "7s", "30m", "12h", "30d". Whole numbers
+// only; not negative.
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 // The shortest of the above that is exact.
 std::string to_string(std::chrono::nanoseconds duration);
@@ -37,7 +42,7 @@ std::string to_string(std::chrono::nanoseconds duration);
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Timestamp now() const = 0;                                // wall clock; may step
+  virtual Timestamp now() const = 0;                                 // wall clock; may step
   virtual std::chrono::steady_clock::time_point steady() const = 0;  // never steps
 };
 
@@ -56,7 +61,9 @@ class ManualClock final : public Clock {
     now_ns_ += by.count();
     steady_ns_ += by.count();
   }
-  void step_wall_clock(std::chrono::nanoseconds by) { now_ns_ += by.count(); }  // as ntpd does; may be negative
+  void step_wall_clock(std::chrono::nanoseconds by) {
+    now_ns_ += by.count();
+  }  // as ntpd does; may be negative
 
  private:
   std::atomic<std::int64_t> now_ns_;

@@ -36,7 +36,7 @@ constexpr Good kGood[] = {
     {"1970-01-01T00:00:00.5Z", 500'000'000},
     {"1970-01-01T00:00:00.123456789Z", 123'456'789},
     {"1969-12-31T23:59:59.999999999Z", -1},
-    {"2016-12-31T23:59:60Z", 1'483'228'800'000'000'000},        // a leap second
+    {"2016-12-31T23:59:60Z", 1'483'228'800'000'000'000},          // a leap second
     {"2017-01-01T01:59:60.25+02:00", 1'483'228'800'250'000'000},  // the same one, elsewhere
     {"2024-02-29T00:00:00Z", 1'709'164'800'000'000'000},
     {"2262-04-11T23:47:16.854775807Z", kMax},
@@ -52,18 +52,36 @@ TEST(Rfc3339, Reads) {
 }
 
 TEST(Rfc3339, RefusesWithAReason) {
-  for (std::string_view const text :
-       {"", "2026", "2026-1-02T03:04:05Z", "2026-01-02T03:04:05", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05.1234567890Z",
-        "2026-01-02T03:04:05Zx", "2026-13-02T03:04:05Z", "2026-02-29T03:04:05Z", "2026-01-00T03:04:05Z", "2026-01-02T24:00:00Z",
-        "2026-01-02T03:60:00Z", "2026-01-02T03:04:61Z", "2026-01-02T03:04:60Z", "2026-01-02T03:04:05+24:00",
-        "2026-01-02T03:04:05+0100", "2026-01-02T03:04:05+01", "2262-04-11T23:47:16.854775808Z", "1677-09-21T00:12:43.145224191Z",
-        "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "-026-01-02T03:04:05Z", "2026-01-02_03:04:05Z"}) {
+  for (std::string_view const text : {"",
+                                      "2026",
+                                      "2026-1-02T03:04:05Z",
+                                      "2026-01-02T03:04:05",
+                                      "2026-01-02T03:04:05.Z",
+                                      "2026-01-02T03:04:05.1234567890Z",
+                                      "2026-01-02T03:04:05Zx",
+                                      "2026-13-02T03:04:05Z",
+                                      "2026-02-29T03:04:05Z",
+                                      "2026-01-00T03:04:05Z",
+                                      "2026-01-02T24:00:00Z",
+                                      "2026-01-02T03:60:00Z",
+                                      "2026-01-02T03:04:61Z",
+                                      "2026-01-02T03:04:60Z",
+                                      "2026-01-02T03:04:05+24:00",
+                                      "2026-01-02T03:04:05+0100",
+                                      "2026-01-02T03:04:05+01",
+                                      "2262-04-11T23:47:16.854775808Z",
+                                      "1677-09-21T00:12:43.145224191Z",
+                                      "9999-12-31T23:59:59Z",
+                                      "0000-01-01T00:00:00Z",
+                                      "-026-01-02T03:04:05Z",
+                                      "2026-01-02_03:04:05Z"}) {
     auto const time = parse_rfc3339(text);
     ASSERT_FALSE(time) << text;
     EXPECT_EQ(time.error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(time.error().context.find("not an RFC 3339 time: "), 0u) << time.error().context;
   }
-  EXPECT_EQ(parse_rfc3339("2026-01-02T03:0x:05Z").error().context, "not an RFC 3339 time: at byte 15 expected a digit");
+  EXPECT_EQ(parse_rfc3339("2026-01-02T03:0x:05Z").error().context,
+            "not an RFC 3339 time: at byte 15 expected a digit");
 }
 
 TEST(Rfc3339, ReadsBackWhatItWrote) {
@@ -81,9 +99,11 @@ TEST(Duration, ReadsAndWritesTheShortestExactForm) {
     std::chrono::nanoseconds want;
     std::string_view shortest;
   };
-  for (auto const& c : {Case{"250ms", 250ms, "250ms"}, Case{"7s", 7s, "7s"}, Case{"30m", 30min, "30m"}, Case{"12h", 12h, "12h"},
-                        Case{"30d", 720h, "30d"}, Case{"60s", 60s, "1m"}, Case{"0s", 0s, "0s"}, Case{"1us", 1us, "1us"},
-                        Case{"1500ms", 1500ms, "1500ms"}, Case{"7ns", 7ns, "7ns"}, Case{"48h", 48h, "2d"}}) {
+  for (auto const& c :
+       {Case{"250ms", 250ms, "250ms"}, Case{"7s", 7s, "7s"}, Case{"30m", 30min, "30m"},
+        Case{"12h", 12h, "12h"}, Case{"30d", 720h, "30d"}, Case{"60s", 60s, "1m"},
+        Case{"0s", 0s, "0s"}, Case{"1us", 1us, "1us"}, Case{"1500ms", 1500ms, "1500ms"},
+        Case{"7ns", 7ns, "7ns"}, Case{"48h", 48h, "2d"}}) {
     auto const got = parse_duration(c.text);
     ASSERT_TRUE(got) << c.text;
     EXPECT_EQ(*got, c.want) << c.text;
@@ -92,7 +112,8 @@ TEST(Duration, ReadsAndWritesTheShortestExactForm) {
 }
 
 TEST(Duration, RefusesWhatIsNone) {
-  for (std::string_view const text : {"", "s", "5", "-5s", "+5s", "1.5s", "5 s", "5S", "5w", "5ss", " 5s", "106752d", "99999999999999999999s"})
+  for (std::string_view const text : {"", "s", "5", "-5s", "+5s", "1.5s", "5 s", "5S", "5w", "5ss",
+                                      " 5s", "106752d", "99999999999999999999s"})
     EXPECT_FALSE(parse_duration(text)) << text;
   EXPECT_TRUE(parse_duration("106751d"));
 }

@@ -23,7 +23,8 @@ constexpr std::array<Table, 8> make_slices() {
     slices[0][i] = crc;
   }
   for (std::uint32_t i = 0; i < 256; ++i)
-    for (std::size_t s = 1; s < 8; ++s) slices[s][i] = (slices[s - 1][i] >> 8) ^ slices[0][slices[s - 1][i] & 0xFF];
+    for (std::size_t s = 1; s < 8; ++s)
+      slices[s][i] = (slices[s - 1][i] >> 8) ^ slices[0][slices[s - 1][i] & 0xFF];
   return slices;
 }
 constexpr auto kSlices = make_slices();
@@ -36,13 +37,15 @@ std::uint32_t portable(std::uint32_t crc, std::byte const* at, std::size_t size)
     crc = 0;
     for (std::size_t s = 0; s < 8; ++s) crc ^= kSlices[7 - s][word >> (8 * s) & 0xFF];
   }
-  for (; size > 0; ++at, --size) crc = (crc >> 8) ^ kSlices[0][(crc ^ static_cast<std::uint8_t>(*at)) & 0xFF];
+  for (; size > 0; ++at, --size)
+    crc = (crc >> 8) ^ kSlices[0][(crc ^ static_cast<std::uint8_t>(*at)) & 0xFF];
   return crc;
 }
 
 #if defined(__x86_64__)
 
-// What a checksum becomes after `kBlock` zero bytes is linear in its 32 bits: four tables of 256, one per byte.
+// What a checksum becomes after `kBlock` zero bytes is linear in its 32 bits: four tables of 256,
+// one per byte.
 using Matrix = std::array<std::uint32_t, 32>;
 
 constexpr std::uint32_t times(Matrix const& m, std::uint32_t vector) {
@@ -73,7 +76,8 @@ constexpr auto kLongShift = make_shift(kLongBlock);
 constexpr auto kShortShift = make_shift(kShortBlock);
 
 std::uint32_t shift(std::array<Table, 4> const& tables, std::uint32_t crc) {
-  return tables[0][crc & 0xFF] ^ tables[1][crc >> 8 & 0xFF] ^ tables[2][crc >> 16 & 0xFF] ^ tables[3][crc >> 24];
+  return tables[0][crc & 0xFF] ^ tables[1][crc >> 8 & 0xFF] ^ tables[2][crc >> 16 & 0xFF] ^
+         tables[3][crc >> 24];
 }
 
 std::uint64_t word_at(std::byte const* at) {
@@ -91,11 +95,13 @@ template <std::size_t kBlock>
     b = _mm_crc32_u64(b, word_at(at + kBlock + i));
     c = _mm_crc32_u64(c, word_at(at + 2 * kBlock + i));
   }
-  std::uint32_t const ab = shift(tables, static_cast<std::uint32_t>(a)) ^ static_cast<std::uint32_t>(b);
+  std::uint32_t const ab =
+      shift(tables, static_cast<std::uint32_t>(a)) ^ static_cast<std::uint32_t>(b);
   return shift(tables, ab) ^ static_cast<std::uint32_t>(c);
 }
 
-[[gnu::target("sse4.2")]] std::uint32_t with_instruction(std::uint32_t crc, std::byte const* at, std::size_t size) {
+[[gnu::target("sse4.2")]] std::uint32_t with_instruction(std::uint32_t crc, std::byte const* at,
+                                                         std::size_t size) {
   for (; size >= 3 * kLongBlock; at += 3 * kLongBlock, size -= 3 * kLongBlock)
     crc = three_blocks<kLongBlock>(crc, at, kLongShift);
   for (; size >= 3 * kShortBlock; at += 3 * kShortBlock, size -= 3 * kShortBlock)

@@ -8,7 +8,8 @@
 namespace headrace::base {
 namespace {
 
-void run(benchmark::State& state, std::uint32_t (*checksum)(std::span<std::byte const>, std::uint32_t)) {
+void run(benchmark::State& state,
+         std::uint32_t (*checksum)(std::span<std::byte const>, std::uint32_t)) {
   std::vector<std::byte> const bytes(static_cast<std::size_t>(state.range(0)), std::byte{7});
   for (auto _ : state) benchmark::DoNotOptimize(checksum(bytes, 0));
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0));

@@ -30,9 +30,11 @@ TEST(Crc32c, InstructionAndTableAgreeAtEveryLengthAndAlignment) {
 }
 
 TEST(Crc32c, PiecesChain) {
-  std::string const text = "The quick brown fox jumps over the lazy dog, again and again and again.";
+  std::string const text =
+      "The quick brown fox jumps over the lazy dog, again and again and again.";
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
-    EXPECT_EQ(crc32c(as_bytes(text.substr(cut)), crc32c(as_bytes(text.substr(0, cut)))), crc32c(as_bytes(text)));
+    EXPECT_EQ(crc32c(as_bytes(text.substr(cut)), crc32c(as_bytes(text.substr(0, cut)))),
+              crc32c(as_bytes(text)));
 }
 
 TEST(Crc32c, EverySingleBitFlipShows) {

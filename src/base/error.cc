@@ -29,11 +29,13 @@ std::string_view name(ErrorCode code) {
   return "internal";
 }
 
-std::string to_string(Error const& error) { return fmt::format("{}: {}", name(error.code), error.context); }
+std::string to_string(Error const& error) {
+  return fmt::format("{}: {}", name(error.code), error.context);
+}
 
 void throw_exception_from_error(Error const& error, boost::source_location const& where) {
-  std::fprintf(stderr, "%s:%u: value() of a failed result: %s\n", where.file_name(), static_cast<unsigned>(where.line()),
-               to_string(error).c_str());
+  std::fprintf(stderr, "%s:%u: value() of a failed result: %s\n", where.file_name(),
+               static_cast<unsigned>(where.line()), to_string(error).c_str());
   std::fflush(stderr);
   std::abort();
 }
@@ -48,7 +50,8 @@ Error system_error(int error_number, std::string_view what) {
     case ENOMEM: code = ErrorCode::kOverloaded; break;
     default: break;
   }
-  return {code, fmt::format("{}: {} (errno {})", what, std::generic_category().message(error_number), error_number)};
+  return {code, fmt::format("{}: {} (errno {})", what,
+                            std::generic_category().message(error_number), error_number)};
 }
 
 }  // namespace headrace::base

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error and Result: what can go wrong in operation. Bugs are asserts (base/assert.h); no exception crosses a module.
+// Error and Result: what can go wrong in operation. Bugs are asserts (base/assert.h); no exception
+// crosses a module.
 //   Threads: values, copy and move freely.
 #pragma once
 
@@ -9,7 +10,8 @@
 
 namespace headrace::base {
 
-// The one set of codes. api/ and the handlers map them to HTTP, WebSocket and MQTT by one table (base/error_map.h).
+// The one set of codes. api/ and the handlers map them to HTTP, WebSocket and MQTT by one table
+// (base/error_map.h).
 enum class ErrorCode : unsigned char {
   kInvalidArgument,  // the input is wrong; the same input will always be refused
   kNotFound,
@@ -40,7 +42,8 @@ struct Error {
 std::string to_string(Error const& error);
 
 // `result.value()` on an error is a bug: it aborts with the error's text.
-[[noreturn]] void throw_exception_from_error(Error const& error, boost::source_location const& where);
+[[noreturn]] void throw_exception_from_error(Error const& error,
+                                             boost::source_location const& where);
 
 template <class T = void>
 using Result = boost::system::result<T, Error>;
@@ -53,12 +56,13 @@ Error system_error(int error_number, std::string_view what);
 // auto x = TRY(f()): on an error returns it from the enclosing function.
 #define HEADRACE_CONCAT_(a, b) a##b
 #define HEADRACE_CONCAT(a, b) HEADRACE_CONCAT_(a, b)
-#define HEADRACE_TRY(declaration, expression) HEADRACE_TRY_(HEADRACE_CONCAT(result_, __LINE__), declaration, expression)
+#define HEADRACE_TRY(declaration, expression) \
+  HEADRACE_TRY_(HEADRACE_CONCAT(result_, __LINE__), declaration, expression)
 #define HEADRACE_TRY_(r, declaration, expression) \
   auto r = (expression);                          \
   if (!r) return std::move(r).error();            \
   declaration = std::move(*r)
-#define HEADRACE_TRY_VOID(expression)                                    \
-  do {                                                                   \
-    if (auto r_ = (expression); !r_) return std::move(r_).error();       \
+#define HEADRACE_TRY_VOID(expression)                              \
+  do {                                                             \
+    if (auto r_ = (expression); !r_) return std::move(r_).error(); \
   } while (false)

@@ -47,7 +47,8 @@ TEST(SystemError, FullDiskAndDescriptorsAreOverloaded) {
   for (int const number : {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM})
     EXPECT_EQ(system_error(number, "x").code, ErrorCode::kOverloaded) << number;
   EXPECT_EQ(system_error(EIO, "x").code, ErrorCode::kIo);
-  EXPECT_EQ(to_string(system_error(EIO, "write 'f'")), "io: write 'f': Input/output error (errno 5)");
+  EXPECT_EQ(to_string(system_error(EIO, "write 'f'")),
+            "io: write 'f': Input/output error (errno 5)");
 }
 
 Result<int> half(int value) {

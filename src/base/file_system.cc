@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstdio>
 
-
 namespace headrace::base {
 namespace {
 
@@ -34,15 +33,19 @@ auto retried(Call call) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path, bool direct) : fd_(fd), path_(std::move(path)), direct_(direct) {}
+  PosixFile(int fd, std::string path, bool direct)
+      : fd_(fd), path_(std::move(path)), direct_(direct) {}
   ~PosixFile() override { ::close(fd_); }
   PosixFile(PosixFile const&) = delete;
   PosixFile& operator=(PosixFile const&) = delete;
 
   Result<void> write_at(std::uint64_t offset, Bytes bytes) override {
     while (!bytes.empty()) {
-      auto const put = retried([&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-      if (put < 0) return path_error(errno, fmt::format("write {} bytes at {} of", bytes.size(), offset), path_);
+      auto const put = retried(
+          [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+      if (put < 0)
+        return path_error(errno, fmt::format("write {} bytes at {} of", bytes.size(), offset),
+                          path_);
       if (put == 0) return path_error(EIO, fmt::format("write of nothing at {} of", offset), path_);
       bytes = bytes.subspan(static_cast<std::size_t>(put));
       offset += static_cast<std::uint64_t>(put);
@@ -54,9 +57,12 @@ class PosixFile final : public File {
     std::size_t count = 0;
     while (count < out.size()) {
       auto const rest = out.subspan(count);
-      auto const got =
-          retried([&] { return ::pread(fd_, rest.data(), rest.size(), static_cast<off_t>(offset + count)); });
-      if (got < 0) return path_error(errno, fmt::format("read {} bytes at {} of", rest.size(), offset + count), path_);
+      auto const got = retried([&] {
+        return ::pread(fd_, rest.data(), rest.size(), static_cast<off_t>(offset + count));
+      });
+      if (got < 0)
+        return path_error(errno, fmt::format("read {} bytes at {} of", rest.size(), offset + count),
+                          path_);
       count += static_cast<std::size_t>(got);
       // Direct reads come back unaligned only at the file's end.
       if (got == 0 || (direct_ && static_cast<std::size_t>(got) % kDirectAlignment != 0)) break;
@@ -71,7 +77,7 @@ class PosixFile final : public File {
   }
 
   Result<std::uint64_t> size() const override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_, &status) != 0) return path_error(errno, "stat", path_);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -84,7 +90,8 @@ class PosixFile final : public File {
 
   Result<void> preallocate(std::uint64_t size) override {
     if (retried([&] { return ::fallocate(fd_, 0, 0, static_cast<off_t>(size)); }) == 0) return {};
-    if (errno != EOPNOTSUPP) return path_error(errno, fmt::format("reserve {} bytes for", size), path_);
+    if (errno != EOPNOTSUPP)
+      return path_error(errno, fmt::format("reserve {} bytes for", size), path_);
     // A file system without fallocate: the C library writes into each block.
     int const failed = ::posix_fallocate(fd_, 0, static_cast<off_t>(size));
     if (failed != 0) return path_error(failed, fmt::format("reserve {} bytes for", size), path_);
@@ -116,7 +123,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<void> rename(std::string const& from, std::string const& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return path_error(errno, fmt::format("rename '{}' to", from), to);
+    if (::rename(from.c_str(), to.c_str()) != 0)
+      return path_error(errno, fmt::format("rename '{}' to", from), to);
     return {};
   }
 
@@ -128,17 +136,19 @@ class PosixFileSystem final : public FileSystem {
   Result<void> make_directories(std::string const& path) override {
     for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
       std::string const part = path.substr(0, slash);
-      if (::mkdir(part.c_str(), 0750) != 0 && errno != EEXIST) return path_error(errno, "make directory", part);
+      if (::mkdir(part.c_str(), 0750) != 0 && errno != EEXIST)
+        return path_error(errno, "make directory", part);
       if (slash == std::string::npos) break;
     }
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return path_error(errno, "stat", path);
     if (!S_ISDIR(status.st_mode)) return path_error(ENOTDIR, "make directory", path);
     return {};
   }
 
   Result<void> sync_directory(std::string const& path) override {
-    int const fd = retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    int const fd =
+        retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (fd < 0) return path_error(errno, "open directory", path);
     int const failed = ::fsync(fd) != 0 ? errno : 0;
     ::close(fd);
@@ -147,12 +157,14 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::vector<std::string>> list(std::string const& path) override {
-    std::unique_ptr<DIR, int (*)(DIR*)> const directory(::opendir(path.c_str()), [](DIR* d) { return ::closedir(d); });
+    std::unique_ptr<DIR, int (*)(DIR*)> const directory(::opendir(path.c_str()),
+                                                        [](DIR* d) { return ::closedir(d); });
     if (!directory) return path_error(errno, "list", path);
     std::vector<std::string> names;
     for (;;) {
       errno = 0;
-      dirent const* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): the stream is ours alone
+      dirent const* entry =
+          ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): the stream is ours alone
       if (entry == nullptr) break;
       std::string_view const entry_name = entry->d_name;
       if (entry_name != "." && entry_name != "..") names.emplace_back(entry_name);
@@ -163,8 +175,9 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::uint64_t> free_bytes(std::string const& path) override {
-    struct statvfs status {};
-    if (::statvfs(path.c_str(), &status) != 0) return path_error(errno, "ask for free space of", path);
+    struct statvfs status{};
+    if (::statvfs(path.c_str(), &status) != 0)
+      return path_error(errno, "ask for free space of", path);
     return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
   }
 };
@@ -204,7 +217,8 @@ Result<std::string> read_file(FileSystem& fs, std::string const& path, std::uint
   HEADRACE_TRY(auto file, fs.open(path, {}));
   HEADRACE_TRY(std::uint64_t const size, file->size());
   if (size > bytes_max)
-    return Error{ErrorCode::kTooLarge, fmt::format("'{}' has {} bytes; at most {} are read", path, size, bytes_max)};
+    return Error{ErrorCode::kTooLarge,
+                 fmt::format("'{}' has {} bytes; at most {} are read", path, size, bytes_max)};
   // Files of /proc say 0 and have contents: read until the end rather than trust the size.
   std::string contents;
   std::size_t chunk = std::max<std::size_t>(static_cast<std::size_t>(size) + 1, 4096);
@@ -215,7 +229,8 @@ Result<std::string> read_file(FileSystem& fs, std::string const& path, std::uint
     HEADRACE_TRY(std::size_t const got, file->read_at(had, room));
     contents.resize(had + got);
     if (contents.size() > bytes_max)
-      return Error{ErrorCode::kTooLarge, fmt::format("'{}' has more than the {} bytes that are read", path, bytes_max)};
+      return Error{ErrorCode::kTooLarge,
+                   fmt::format("'{}' has more than the {} bytes that are read", path, bytes_max)};
     if (got < chunk) return contents;
     chunk *= 2;
   }

@@ -84,7 +84,8 @@ TEST_F(RealFileSystem, ReplacesInWholeAndReadsWithABound) {
   EXPECT_EQ(read_file(fs_, path("f")).value(), "new");
   EXPECT_EQ(read_file(fs_, path("f"), 3).value(), "new");
   EXPECT_EQ(read_file(fs_, path("f"), 2).error().code, ErrorCode::kTooLarge);
-  EXPECT_EQ(fs_.list(directory_).value(), std::vector<std::string>{"f"}) << "nothing is left beside it";
+  EXPECT_EQ(fs_.list(directory_).value(), std::vector<std::string>{"f"})
+      << "nothing is left beside it";
   EXPECT_FALSE(read_file(fs_, "/proc/self/stat")->empty()) << "files that claim to have no bytes";
 }
 

@@ -22,14 +22,17 @@ struct Output {
 };
 
 Output make_output(LogFormat format) {
-  bool const json = format == LogFormat::kJson || (format == LogFormat::kAuto && ::isatty(STDERR_FILENO) == 0);
+  bool const json =
+      format == LogFormat::kJson || (format == LogFormat::kAuto && ::isatty(STDERR_FILENO) == 0);
   Output output;
   output.json = json;
   if (json) {
-    output.logger = std::make_shared<spdlog::logger>("headrace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    output.logger = std::make_shared<spdlog::logger>(
+        "headrace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     output.logger->set_pattern("%v");
   } else {
-    output.logger = std::make_shared<spdlog::logger>("headrace", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    output.logger = std::make_shared<spdlog::logger>(
+        "headrace", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     output.logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-5!l%$ %v");
   }
   output.logger->set_level(spdlog::level::trace);
@@ -65,7 +68,8 @@ std::string_view level_name(LogLevel level) {
   return "off";
 }
 
-// JSON string. What is not ASCII passes as it is; control characters are escaped, so one event stays one line.
+// JSON string. What is not ASCII passes as it is; control characters are escaped, so one event
+// stays one line.
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (char const c : text) {
@@ -73,7 +77,8 @@ void append_quoted(std::string& out, std::string_view text) {
       out += '\\';
       out += c;
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}",
+                     static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {
       out += c;
     }
@@ -83,7 +88,8 @@ void append_quoted(std::string& out, std::string_view text) {
 
 bool plain(std::string_view text) {
   for (char const c : text)
-    if (c == '"' || c == '\\' || c == '=' || static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) return false;
+    if (c == '"' || c == '\\' || c == '=' || static_cast<unsigned char>(c) <= 0x20 || c == 0x7F)
+      return false;
   return !text.empty();
 }
 
@@ -94,13 +100,16 @@ std::string text_line(std::string_view message, std::initializer_list<LogField> 
     line += ' ';
     line += field.key;
     line += '=';
-    if (plain(field.value)) line += field.value;
-    else append_quoted(line, field.value);
+    if (plain(field.value))
+      line += field.value;
+    else
+      append_quoted(line, field.value);
   }
   return line;
 }
 
-std::string json_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+std::string json_line(LogLevel level, std::string_view message,
+                      std::initializer_list<LogField> fields) {
   std::string line = "{\"time\":\"";
   append_rfc3339(line, system_clock().now());
   line += "\",\"level\":\"";
@@ -137,7 +146,8 @@ void log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
     std::lock_guard const lock(mutex);
     output = current();
   }
-  std::string const line = output.json ? json_line(level, message, fields) : text_line(message, fields);
+  std::string const line =
+      output.json ? json_line(level, message, fields) : text_line(message, fields);
   output.logger->log(vendor_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

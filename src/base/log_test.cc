@@ -21,14 +21,17 @@ TEST(Log, JsonIsOneObjectALine) {
     log_debug("not shown");
   });
   EXPECT_EQ(text.find("{\"time\":\"2"), 0u);
-  EXPECT_NE(text.find("\"level\":\"warn\",\"message\":\"receiver \\\"failed\\\"\\u000abadly\",\"receiver\":\"archive\",\"attempts\":\"3\"}\n"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("\"level\":\"warn\",\"message\":\"receiver "
+                "\\\"failed\\\"\\u000abadly\",\"receiver\":\"archive\",\"attempts\":\"3\"}\n"),
+      std::string::npos)
       << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 TEST(Log, TextQuotesWhatHasBlanks) {
-  std::string const text = logged(LogLevel::kDebug, LogFormat::kText, [] { log_debug("started", {{"path", "/a b"}, {"port", 8080}}); });
+  std::string const text = logged(LogLevel::kDebug, LogFormat::kText,
+                                  [] { log_debug("started", {{"path", "/a b"}, {"port", 8080}}); });
   EXPECT_NE(text.find(" started path=\"/a b\" port=8080\n"), std::string::npos) << text;
 }
 

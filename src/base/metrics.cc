@@ -14,7 +14,8 @@
 namespace headrace::base {
 namespace {
 
-// Buckets: 0 holds what is below 2^10 ns; then eight of equal width per power of two up to 2^36 ns; the last holds the rest.
+// Buckets: 0 holds what is below 2^10 ns; then eight of equal width per power of two up to 2^36 ns;
+// the last holds the rest.
 constexpr int kFirstPower = 10, kLastPower = 36;
 
 std::size_t bucket_of(std::uint64_t ns) {
@@ -34,10 +35,14 @@ std::uint64_t upper_edge(std::size_t b) {
 
 void append_escaped(std::string& out, std::string_view text, bool quotes) {
   for (char const c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '"' && quotes) out += "\\\"";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '"' && quotes)
+      out += "\\\"";
+    else
+      out += c;
   }
 }
 
@@ -62,7 +67,8 @@ std::string number(double value) {
   return fmt::format("{}", value);
 }
 
-void append_sample(std::string& out, std::string_view name, Labels const& labels, std::string_view value) {
+void append_sample(std::string& out, std::string_view name, Labels const& labels,
+                   std::string_view value) {
   out += name;
   append_labels(out, labels);
   out += ' ';
@@ -74,7 +80,8 @@ void append_sample(std::string& out, std::string_view name, Labels const& labels
 
 std::size_t metric_shard() {
   static std::atomic<std::size_t> next{0};
-  thread_local std::size_t const shard = next.fetch_add(1, std::memory_order_relaxed) % kMetricShards;
+  thread_local std::size_t const shard =
+      next.fetch_add(1, std::memory_order_relaxed) % kMetricShards;
   return shard;
 }
 
@@ -102,9 +109,11 @@ std::chrono::nanoseconds Histogram::sum() const {
 
 std::chrono::nanoseconds Histogram::quantile(double q) const {
   std::uint64_t counts[kBuckets], total = 0;
-  for (std::size_t b = 0; b < kBuckets; ++b) total += counts[b] = buckets_[b].load(std::memory_order_relaxed);
+  for (std::size_t b = 0; b < kBuckets; ++b)
+    total += counts[b] = buckets_[b].load(std::memory_order_relaxed);
   if (total == 0) return {};
-  auto const rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(total))));
+  auto const rank = std::max<std::uint64_t>(
+      1, static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(total))));
   std::uint64_t below = 0;
   for (std::size_t b = 0; b < kBuckets; ++b) {
     below += counts[b];
@@ -124,7 +133,9 @@ struct Registry::Impl {
 
   template <class S>
   S& family(std::string_view name, std::string_view help, std::string_view kind) {
-    auto const it = families.try_emplace(std::string(name), Family{std::string(help), std::string(kind), S{}}).first;
+    auto const it =
+        families.try_emplace(std::string(name), Family{std::string(help), std::string(kind), S{}})
+            .first;
     HEADRACE_ASSERT(std::holds_alternative<S>(it->second.series), "a metric's name with two kinds");
     HEADRACE_ASSERT(it->second.kind == kind, "a metric's name with two kinds");
     return std::get<S>(it->second.series);
@@ -138,14 +149,19 @@ struct Registry::Impl {
   }
 
   static void append(std::string& out, std::string const& name, Series<Counter> const& series) {
-    for (auto const& [labels, counter] : series) append_sample(out, name, labels, std::to_string(counter->value()));
+    for (auto const& [labels, counter] : series)
+      append_sample(out, name, labels, std::to_string(counter->value()));
   }
   static void append(std::string& out, std::string const& name, Series<Gauge> const& series) {
-    for (auto const& [labels, gauge] : series) append_sample(out, name, labels, std::to_string(gauge->value()));
+    for (auto const& [labels, gauge] : series)
+      append_sample(out, name, labels, std::to_string(gauge->value()));
   }
-  static void append(std::string& out, std::string const& name, std::vector<Collect> const& series) {
+  static void append(std::string& out, std::string const& name,
+                     std::vector<Collect> const& series) {
     for (auto const& collect : series)
-      collect([&](Labels const& labels, double value) { append_sample(out, name, labels, number(value)); });
+      collect([&](Labels const& labels, double value) {
+        append_sample(out, name, labels, number(value));
+      });
   }
   static void append(std::string& out, std::string const& name, Series<Histogram> const& series);
 
@@ -153,7 +169,8 @@ struct Registry::Impl {
   std::map<std::string, Family> families;
 };
 
-void Registry::Impl::append(std::string& out, std::string const& name, Series<Histogram> const& series) {
+void Registry::Impl::append(std::string& out, std::string const& name,
+                            Series<Histogram> const& series) {
   for (auto const& [labels, histogram] : series) {
     std::uint64_t below = 0;
     for (std::size_t b = 0; b < Histogram::kBuckets; ++b) {
@@ -165,7 +182,8 @@ void Registry::Impl::append(std::string& out, std::string const& name, Series<Hi
       append_labels(out, labels, last ? "+Inf" : number(static_cast<double>(upper_edge(b)) * 1e-9));
       fmt::format_to(std::back_inserter(out), " {}\n", below);
     }
-    append_sample(out, name + "_sum", labels, number(static_cast<double>(histogram->sum().count()) * 1e-9));
+    append_sample(out, name + "_sum", labels,
+                  number(static_cast<double>(histogram->sum().count()) * 1e-9));
     append_sample(out, name + "_count", labels, std::to_string(below));
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics of the running process: counters, gauges and latency histograms, rendered as Prometheus text.
-//   Threads:  add/set/record from any thread, wait-free (sharded by thread); Registry's functions take a lock: keep handles.
+// Metrics of the running process: counters, gauges and latency histograms, rendered as Prometheus
+// text.
+//   Threads:  add/set/record from any thread, wait-free (sharded by thread); Registry's functions
+//   take a lock: keep handles.
 //   Lifetime: handles stay valid as long as the registry.
 //   Names:    headrace_<module>_<what>_<unit or total>; labels are few and bounded.
 #pragma once
@@ -23,7 +25,9 @@ std::size_t metric_shard();  // this thread's, below kMetricShards
 
 class Counter {
  public:
-  void add(std::uint64_t n = 1) { shards_[metric_shard()].value.fetch_add(n, std::memory_order_relaxed); }
+  void add(std::uint64_t n = 1) {
+    shards_[metric_shard()].value.fetch_add(n, std::memory_order_relaxed);
+  }
   std::uint64_t value() const;
 
  private:
@@ -43,7 +47,8 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-// Log-linear buckets: 8 per power of two from 1 us to 64 s, so a quantile is at most an eighth too high.
+// Log-linear buckets: 8 per power of two from 1 us to 64 s, so a quantile is at most an eighth too
+// high.
 class Histogram {
  public:
   void record(std::chrono::nanoseconds latency, std::uint64_t count = 1);
@@ -65,13 +70,16 @@ class Registry {
  public:
   Registry();
   ~Registry();
-  // The same name and labels give the same object. `help` of the first call holds. A name with two kinds is a bug (asserts).
+  // The same name and labels give the same object. `help` of the first call holds. A name with two
+  // kinds is a bug (asserts).
   Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, Labels labels = {});
-  // Values that live elsewhere: `collect` is called at each rendering, on the rendering thread, and appends samples by `emit`.
+  // Values that live elsewhere: `collect` is called at each rendering, on the rendering thread, and
+  // appends samples by `emit`.
   using Emit = std::function<void(Labels const&, double value)>;
-  void collector(std::string_view name, std::string_view help, std::string_view kind, std::function<void(Emit const&)> collect);
+  void collector(std::string_view name, std::string_view help, std::string_view kind,
+                 std::function<void(Emit const&)> collect);
   // Prometheus text exposition 0.0.4. Histograms are rendered with power-of-two edges in seconds.
   std::string render() const;
 

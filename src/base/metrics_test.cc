@@ -65,7 +65,8 @@ TEST(Registry, RendersPrometheusText) {
             "# HELP headrace_a A gauge.\n# TYPE headrace_a gauge\nheadrace_a -4\n"
             "# HELP headrace_b_total Back\\\\slash and\\nline.\n# TYPE headrace_b_total counter\n"
             "headrace_b_total{type=\"a\\\"b\"} 3\n"
-            "# HELP headrace_c Collected.\n# TYPE headrace_c gauge\nheadrace_c{x=\"1\"} 0.5\nheadrace_c 7\n");
+            "# HELP headrace_c Collected.\n# TYPE headrace_c gauge\nheadrace_c{x=\"1\"} "
+            "0.5\nheadrace_c 7\n");
 }
 
 TEST(Registry, RendersHistogramsCumulatively) {

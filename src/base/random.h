@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random: small, seeded, repeatable (splitmix64, Steele et al. 2014). For jitter, tests and simulations; never for secrets.
+// Random: small, seeded, repeatable (splitmix64, Steele et al. 2014). For jitter, tests and
+// simulations; never for secrets.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,9 @@ class Random {
     return z ^ (z >> 31);
   }
   // In [0, bound); bound > 0.
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }  // the bias is below 2^-32 for any use here
+  std::uint64_t below(std::uint64_t bound) {
+    return next() % bound;
+  }  // the bias is below 2^-32 for any use here
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
  private:

@@ -8,11 +8,16 @@
 namespace headrace::base {
 namespace {
 
-// How many bytes the character at `at` has; 0 when it is none. The bounds of the second byte depend on the first.
+// How many bytes the character at `at` has; 0 when it is none. The bounds of the second byte depend
+// on the first.
 std::size_t character_bytes(unsigned char const* at, std::size_t left) {
   unsigned char const lead = at[0];
   if (lead < 0x80) return 1;
-  std::size_t const size = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  std::size_t const size = lead < 0xC2   ? 0
+                           : lead < 0xE0 ? 2
+                           : lead < 0xF0 ? 3
+                           : lead < 0xF5 ? 4
+                                         : 0;
   if (size == 0 || left < size) return 0;
   unsigned char const low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   unsigned char const high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;

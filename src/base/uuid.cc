@@ -87,8 +87,9 @@ Uuid uuid4() {
 }
 
 Uuid uuid7(Timestamp now) {
-  // 48 bits of milliseconds, then a 12-bit counter that starts at random below half of its range in each new millisecond and
-  // borrows from the next one when it is full: later ids of a thread are larger, also when the clock steps back.
+  // 48 bits of milliseconds, then a 12-bit counter that starts at random below half of its range in
+  // each new millisecond and borrows from the next one when it is full: later ids of a thread are
+  // larger, also when the clock steps back.
   thread_local std::uint64_t last_ms = 0;
   thread_local unsigned counter = 0;
   Uuid uuid;
@@ -101,7 +102,8 @@ Uuid uuid7(Timestamp now) {
     ++last_ms;
     counter = 0;
   }
-  for (unsigned i = 0; i < 6; ++i) uuid.bytes[i] = static_cast<std::uint8_t>(last_ms >> (40 - 8 * i));
+  for (unsigned i = 0; i < 6; ++i)
+    uuid.bytes[i] = static_cast<std::uint8_t>(last_ms >> (40 - 8 * i));
   uuid.bytes[6] = static_cast<std::uint8_t>(counter >> 8);
   uuid.bytes[7] = static_cast<std::uint8_t>(counter);
   set_version(uuid, 7);
@@ -121,7 +123,8 @@ void random_bytes(std::span<std::byte> out) {
 
 }  // namespace headrace::base
 
-std::size_t std::hash<headrace::base::Uuid>::operator()(headrace::base::Uuid const& u) const noexcept {
+std::size_t std::hash<headrace::base::Uuid>::operator()(
+    headrace::base::Uuid const& u) const noexcept {
   // Time-ordered ids share their first bytes: mix both halves.
   std::uint64_t halves[2];
   std::memcpy(halves, u.bytes.data(), sizeof halves);

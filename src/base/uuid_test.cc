@@ -21,7 +21,8 @@ TEST(Uuid, ReadsBothSpellingsAndNoOther) {
   ASSERT_TRUE(want);
   EXPECT_EQ(parse_uuid("2ED6657De927568b95e12665a8aea6a2"), want);
   for (std::string_view const text :
-       {"", "2ed6657d", "2ed6657d-e927-568b-95e1-2665a8aea6a", "2ed6657d-e927-568b-95e1-2665a8aea6ag", "2ed6657de927-568b-95e1-2665a8aea6a2-",
+       {"", "2ed6657d", "2ed6657d-e927-568b-95e1-2665a8aea6a",
+        "2ed6657d-e927-568b-95e1-2665a8aea6ag", "2ed6657de927-568b-95e1-2665a8aea6a2-",
         "2ed6657d0e927-568b-95e1-2665a8aea6a2", "{2ed6657de927568b95e12665a8aea6a}"})
     EXPECT_FALSE(parse_uuid(text)) << text;
 }

@@ -15,7 +15,8 @@ TEST(PartitionOf, IsTheSameForEver) {
     std::string_view source;
     std::uint32_t of_8, of_7;
   };
-  for (auto const& c : {Case{"meter-1", 4, 4}, Case{"meter-2", 3, 5}, Case{"agentID", 2, 6}, Case{"Zähler", 3, 3}}) {
+  for (auto const& c : {Case{"meter-1", 4, 4}, Case{"meter-2", 3, 5}, Case{"agentID", 2, 6},
+                        Case{"Zähler", 3, 3}}) {
     EXPECT_EQ(partition_of(c.source, 8), c.of_8) << c.source;
     EXPECT_EQ(partition_of(c.source, 7), c.of_7) << c.source;
   }
@@ -31,7 +32,8 @@ TEST(PartitionOf, SpreadsSources) {
 }
 
 TEST(Durability, NamesGoBothWays) {
-  for (auto const d : {Durability::kMemory, Durability::kOs, Durability::kDisk}) EXPECT_EQ(parse_durability(name(d)), d);
+  for (auto const d : {Durability::kMemory, Durability::kOs, Durability::kDisk})
+    EXPECT_EQ(parse_durability(name(d)), d);
   EXPECT_EQ(parse_durability("Disk"), std::nullopt);
 }
 

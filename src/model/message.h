@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Message: one report of one source, as a value. The hot path never makes one: it encodes records straight from what
-// arrived (codec/record/record_writer.h) and reads views of them (codec/record/record_view.h).
+// Message: one report of one source, as a value. The hot path never makes one: it encodes records
+// straight from what arrived (codec/record/record_writer.h) and reads views of them
+// (codec/record/record_view.h).
 //   Threads: a value.
 #pragma once
 

@@ -13,26 +13,33 @@ bool digit(char c) { return c >= '0' && c <= '9'; }
 bool alphanumeric(char c) { return lower(c) || digit(c) || (c >= 'A' && c <= 'Z'); }
 
 base::Error wrong(std::string_view field, std::string_view what, std::string_view expected) {
-  return {base::ErrorCode::kInvalidArgument, fmt::format("{}: {}, expected {}", field, what, expected)};
+  return {base::ErrorCode::kInvalidArgument,
+          fmt::format("{}: {}, expected {}", field, what, expected)};
 }
 
-base::Error wrong_byte(std::string_view field, std::string_view text, std::size_t at, std::string_view expected) {
+base::Error wrong_byte(std::string_view field, std::string_view text, std::size_t at,
+                       std::string_view expected) {
   auto const byte = static_cast<unsigned char>(text[at]);
   bool const printable = byte > 0x20 && byte < 0x7F;
-  return wrong(field, printable ? fmt::format("'{}' at byte {}", text[at], at) : fmt::format("byte 0x{:02x} at byte {}", byte, at),
+  return wrong(field,
+               printable ? fmt::format("'{}' at byte {}", text[at], at)
+                         : fmt::format("byte 0x{:02x} at byte {}", byte, at),
                expected);
 }
 
-base::Result<void> check_size(std::string_view field, std::string_view text, std::size_t bytes_max) {
+base::Result<void> check_size(std::string_view field, std::string_view text,
+                              std::size_t bytes_max) {
   if (text.empty()) return wrong(field, "empty", fmt::format("1 to {} bytes", bytes_max));
   if (text.size() > bytes_max)
-    return base::Error{base::ErrorCode::kTooLarge, fmt::format("{}: {} bytes, expected at most {}", field, text.size(), bytes_max)};
+    return base::Error{base::ErrorCode::kTooLarge, fmt::format("{}: {} bytes, expected at most {}",
+                                                               field, text.size(), bytes_max)};
   return {};
 }
 
 // First and later characters by predicate.
 template <class First, class Rest>
-base::Result<void> check_characters(std::string_view field, std::string_view text, First first, Rest rest, std::string_view rule) {
+base::Result<void> check_characters(std::string_view field, std::string_view text, First first,
+                                    Rest rest, std::string_view rule) {
   if (!first(text[0])) return wrong_byte(field, text, 0, rule);
   for (std::size_t i = 1; i < text.size(); ++i)
     if (!rest(text[i])) return wrong_byte(field, text, i, rule);
@@ -40,7 +47,8 @@ base::Result<void> check_characters(std::string_view field, std::string_view tex
 }
 
 // UTF-8 without the control characters: C0, DEL and C1 (U+0080 to U+009F).
-base::Result<void> check_text(std::string_view field, std::string_view text, std::size_t bytes_max) {
+base::Result<void> check_text(std::string_view field, std::string_view text,
+                              std::size_t bytes_max) {
   HEADRACE_TRY_VOID(check_size(field, text, bytes_max));
   constexpr std::string_view kRule = "UTF-8 without control characters";
   bool high = false;
@@ -50,9 +58,11 @@ base::Result<void> check_text(std::string_view field, std::string_view text, std
     high |= byte >= 0x80;
   }
   if (!high) return {};
-  if (!base::valid_utf8(text)) return wrong_byte(field, text, base::find_invalid_utf8(text).value_or(0), kRule);
+  if (!base::valid_utf8(text))
+    return wrong_byte(field, text, base::find_invalid_utf8(text).value_or(0), kRule);
   for (std::size_t i = 0; i + 1 < text.size(); ++i)
-    if (text[i] == '\xC2' && static_cast<unsigned char>(text[i + 1]) < 0xA0) return wrong_byte(field, text, i + 1, kRule);
+    if (text[i] == '\xC2' && static_cast<unsigned char>(text[i + 1]) < 0xA0)
+      return wrong_byte(field, text, i + 1, kRule);
   return {};
 }
 

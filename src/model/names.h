@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strong types for the names that travel: who (principal), which (source), what (data type), message id.
+// Strong types for the names that travel: who (principal), which (source), what (data type),
+// message id.
 //   A name is checked once, where it comes in; after that its type says that it is good.
 //   Threads: values.
 #pragma once
@@ -36,7 +37,8 @@ using SourceId = Name<struct SourceTag>;
 using PrincipalId = Name<struct PrincipalTag>;
 
 // What each check demands; the error names the field, the rule and the offending byte.
-// data type: [a-z][a-z0-9_]*           (topic names of every broker, metric labels and file names allow it)
+// data type: [a-z][a-z0-9_]*           (topic names of every broker, metric labels and file names
+// allow it)
 // source:    1 to source_bytes_max bytes of valid UTF-8 without control characters
 // id:        1 to id_bytes_max bytes of valid UTF-8 without control characters
 // principal: [A-Za-z0-9][A-Za-z0-9._@-]*

@@ -21,7 +21,8 @@ struct Parser::Index {
   impl::StructuralIndex structural;
 };
 
-Parser::Parser(ParseOptions const& options) : options_(options), index_(std::make_unique<Index>()) {}
+Parser::Parser(ParseOptions const& options)
+    : options_(options), index_(std::make_unique<Index>()) {}
 Parser::~Parser() = default;
 
 base::Result<Value> Parser::parse(base::Bytes bytes) {
@@ -30,9 +31,11 @@ base::Result<Value> Parser::parse(base::Bytes bytes) {
   tape_.encoding = tape::Encoding::kJson;
   if (bytes.size() <= kIndexedBytesMax) [[likely]] {
     auto const index = index_->structural.find(bytes);
-    // Every node has its token. Where so many are not allowed, Scanner finds out whether they are needed.
+    // Every node has its token. Where so many are not allowed, Scanner finds out whether they are
+    // needed.
     std::size_t const room = std::min({index.size(), options_.values_max, kKeptNodes});
-    if (tape_.nodes.size() < room) tape_.nodes.resize(std::min(std::bit_ceil(room), options_.values_max));
+    if (tape_.nodes.size() < room)
+      tape_.nodes.resize(std::min(std::bit_ceil(room), options_.values_max));
     if (!index.empty() && impl::scan_indexed(tape_, options_, index)) [[likely]]
       return Value(tape_, 0);
   }

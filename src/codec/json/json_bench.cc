@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message of 200 bytes and ten members, a batch of a thousand, text with escapes and beyond ASCII; beside simdjson's DOM,
-// which validates as much but gives no extents.
+// A message of 200 bytes and ten members, a batch of a thousand, text with escapes and beyond
+// ASCII; beside simdjson's DOM, which validates as much but gives no extents.
 #include <benchmark/benchmark.h>
 #include <simdjson.h>
 
@@ -24,7 +24,8 @@ std::string batch(int count) {
 
 std::string accented() {
   std::string text = "{";
-  for (int i = 0; i < 20; ++i) text += fmt::format(R"({}"clé{}":"mesuré à \"Zürich\" \u20ac {}")", i > 0 ? "," : "", i, i);
+  for (int i = 0; i < 20; ++i)
+    text += fmt::format(R"({}"clé{}":"mesuré à \"Zürich\" \u20ac {}")", i > 0 ? "," : "", i, i);
   return text + "}";
 }
 

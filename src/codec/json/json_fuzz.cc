@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes: the parser's two passes and simdjson agree on accept or refuse, extents are whole documents, and what is walked can be
-// read. Differences that are meant: simdjson takes lone low surrogates as they are.
+// Any bytes: the parser's two passes and simdjson agree on accept or refuse, extents are whole
+// documents, and what is walked can be read. Differences that are meant: simdjson takes lone low
+// surrogates as they are.
 #include <simdjson.h>
 
 #include <cstdint>
@@ -95,7 +96,9 @@ void rewrite(std::string& out, simdjson::dom::element element) {
   }
 }
 
-bool refused_surrogate(base::Error const& error) { return error.context.find("surrogate") != std::string::npos; }
+bool refused_surrogate(base::Error const& error) {
+  return error.context.find("surrogate") != std::string::npos;
+}
 
 }  // namespace
 
@@ -112,7 +115,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   if (!root) {
     require(!root.error().context.empty());
     bool const byte_order_mark = text.substr(0, 3) == "\xEF\xBB\xBF";  // simdjson may skip it
-    require(theirs.error() != simdjson::SUCCESS || refused_surrogate(root.error()) || byte_order_mark);
+    require(theirs.error() != simdjson::SUCCESS || refused_surrogate(root.error()) ||
+            byte_order_mark);
     return 0;
   }
   require(theirs.error() == simdjson::SUCCESS);
@@ -124,7 +128,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
 
   codec::json::Parser shallow({.nesting_max = 64, .recorded_depth = 1});
   auto const again = shallow.parse(text);
-  require(again.has_value() && again->nesting() == root->nesting() && again->raw().size() == root->raw().size());
-  for (auto const [key, value] : again->members()) require(codec::json::validate(value.raw(), 64).has_value());
+  require(again.has_value() && again->nesting() == root->nesting() &&
+          again->raw().size() == root->raw().size());
+  for (auto const [key, value] : again->members())
+    require(codec::json::validate(value.raw(), 64).has_value());
   return 0;
 }

@@ -18,7 +18,9 @@ struct Refused {
   char const* expected;
 };
 
-std::string nested(std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); }
+std::string nested(std::size_t levels) {
+  return std::string(levels, '[') + std::string(levels, ']');
+}
 
 std::vector<Refused> refused() {
   return {
@@ -58,12 +60,15 @@ std::vector<Refused> refused() {
       {"long integer", std::string(400, '9'), 0, "'9'", "an integer from"},
       {"double too large", "1e400", 0, "'1'", "a number of at most"},
       {"double just too large", "1.7976931348623159e308", 0, "'1'", "a number of at most"},
-      {"double of many digits too large", "-" + std::string(310, '9') + ".0", 0, "'-'", "a number of at most"},
+      {"double of many digits too large", "-" + std::string(310, '9') + ".0", 0, "'-'",
+       "a number of at most"},
       {"exponent beyond int64", "1e99999999999999999999", 0, "'1'", "a number of at most"},
-      {"small mantissa, larger exponent", "0." + std::string(400, '0') + "1e800", 0, "'0'", "a number of at most"},
+      {"small mantissa, larger exponent", "0." + std::string(400, '0') + "1e800", 0, "'0'",
+       "a number of at most"},
       {"open string", "\"abc", 4, "the end", "'\"' at the end of the string"},
       {"control character", "\"a\nb\"", 2, "byte 0x0a", "an escape"},
-      {"control character far in", "\"0123456789abcdef0123456789\x01\"", 27, "byte 0x01", "an escape"},
+      {"control character far in", "\"0123456789abcdef0123456789\x01\"", 27, "byte 0x01",
+       "an escape"},
       {"unknown escape", R"("\x41")", 2, "'x'", "after a backslash"},
       {"escape at the end", R"("\)", 2, "the end", "after a backslash"},
       {"three hexadecimal digits", R"("\u12g4")", 5, "'g'", "four hexadecimal digits"},
@@ -145,10 +150,12 @@ TEST(JsonParser, AcceptsAndTellsTheKind) {
 
 TEST(JsonParser, ReadsNumbersExactly) {
   Parser parser;
-  EXPECT_EQ(parser.parse("-9223372036854775808")->as_int64(), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(parser.parse("-9223372036854775808")->as_int64(),
+            std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(parser.parse("-0")->as_int64(), 0);
   EXPECT_EQ(parser.parse("9223372036854775807")->as_uint64(), 9223372036854775807u);
-  EXPECT_EQ(parser.parse("18446744073709551615")->as_uint64(), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(parser.parse("18446744073709551615")->as_uint64(),
+            std::numeric_limits<std::uint64_t>::max());
   EXPECT_EQ(parser.parse("18446744073709551615")->as_int64(), std::nullopt);
   EXPECT_EQ(parser.parse("-1")->as_uint64(), std::nullopt);
   EXPECT_EQ(parser.parse("1.0")->as_int64(), std::nullopt);
@@ -156,7 +163,8 @@ TEST(JsonParser, ReadsNumbersExactly) {
   EXPECT_EQ(parser.parse("0.1")->as_double(), 0.1);
   EXPECT_EQ(parser.parse("4.9e-324")->as_double(), 4.9e-324);
   EXPECT_EQ(parser.parse("1e-400")->as_double(), 0.0);
-  EXPECT_EQ(parser.parse("1.7976931348623158e308")->as_double(), std::numeric_limits<double>::max());
+  EXPECT_EQ(parser.parse("1.7976931348623158e308")->as_double(),
+            std::numeric_limits<double>::max());
   EXPECT_EQ(parser.parse("\"7\"")->as_double(), std::nullopt);
   EXPECT_TRUE(std::signbit(*parser.parse("-0.0")->as_double()));
 }
@@ -213,7 +221,8 @@ TEST(JsonParser, BoundsLevelsAndValues) {
   auto const deep = parser.parse("[[[[]]]]");
   ASSERT_FALSE(deep);
   EXPECT_EQ(deep.error().code, ErrorCode::kTooLarge);
-  EXPECT_EQ(deep.error().context, "JSON, byte 3: found '[', expected no more levels of arrays and objects");
+  EXPECT_EQ(deep.error().context,
+            "JSON, byte 3: found '[', expected no more levels of arrays and objects");
   EXPECT_TRUE(parser.parse("[1,2,3,4]"));
   auto const wide = parser.parse("[1,2,3,4,5]");
   ASSERT_FALSE(wide);
@@ -234,15 +243,18 @@ TEST(JsonParser, RecordsOnlyAsDeepAsAsked) {
   EXPECT_FALSE(parser.parse(R"([{"body":{"a":[{},{]}}])")) << "what gets no nodes is checked too";
 }
 
-// Every prefix of a document is refused (or is a shorter document), with exactly so many bytes to read.
+// Every prefix of a document is refused (or is a shorter document), with exactly so many bytes to
+// read.
 TEST(JsonParser, NeverReadsPastTheEnd) {
-  std::string const text = R"({"id":"0123456789abcdef","t":[true,false,null,-1.5e+3,"\ud83d\ude00"],"o":{"k":12345678901}})";
+  std::string const text =
+      R"({"id":"0123456789abcdef","t":[true,false,null,-1.5e+3,"\ud83d\ude00"],"o":{"k":12345678901}})";
   Parser parser;
   for (std::size_t size = 0; size < text.size(); ++size) {
     std::vector<char> const exact(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size));
     auto const parsed = parser.parse(std::string_view(exact.data(), exact.size()));
     ASSERT_FALSE(parsed) << size;
-    EXPECT_NE(parsed.error().context.find(fmt::format("byte {}: found the end", size)), std::string::npos)
+    EXPECT_NE(parsed.error().context.find(fmt::format("byte {}: found the end", size)),
+              std::string::npos)
         << parsed.error().context;
   }
   EXPECT_TRUE(parser.parse(text));

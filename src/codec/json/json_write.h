@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing JSON: appends to a string that the caller owns. All JSON that the server sends is made with it.
-//   Threads: pure.   Errors: none; a sequence of calls that makes no JSON is a bug of the caller (and is not checked).
+// Writing JSON: appends to a string that the caller owns. All JSON that the server sends is made
+// with it.
+//   Threads: pure.   Errors: none; a sequence of calls that makes no JSON is a bug of the caller
+//   (and is not checked).
 //   Cost: memory speed for plain text; allocates only when `out` grows.
 #pragma once
 
@@ -13,17 +15,18 @@
 
 namespace headrace::codec::json {
 
-// With quotes. '"', '\' and control characters are escaped; text that is not valid UTF-8 gets U+FFFD for each bad byte, so
-// the output is always valid JSON.
+// With quotes. '"', '\' and control characters are escaped; text that is not valid UTF-8 gets
+// U+FFFD for each bad byte, so the output is always valid JSON.
 void append_string(std::string& out, std::string_view text);
 void append_integer(std::string& out, std::int64_t value);
 void append_integer(std::string& out, std::uint64_t value);
-// The shortest text that reads back as the same double, with ".0" when it would look like an integer.
-// JSON has no NaN and infinities: the strings "NaN", "Infinity", "-Infinity".
+// The shortest text that reads back as the same double, with ".0" when it would look like an
+// integer. JSON has no NaN and infinities: the strings "NaN", "Infinity", "-Infinity".
 void append_double(std::string& out, double value);
 
 // Puts commas and colons where they belong.
-//   JsonWriter w(out);  w.begin_object().key("accepted").value(3).key("refused").begin_array().end_array().end_object();
+//   JsonWriter w(out);
+//   w.begin_object().key("accepted").value(3).key("refused").begin_array().end_array().end_object();
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out), start_(out.size()) {}
@@ -58,8 +61,10 @@ class JsonWriter {
     requires(!std::same_as<Integer, bool>)
   JsonWriter& value(Integer number) {
     separate();
-    if constexpr (std::is_signed_v<Integer>) append_integer(out_, static_cast<std::int64_t>(number));
-    else append_integer(out_, static_cast<std::uint64_t>(number));
+    if constexpr (std::is_signed_v<Integer>)
+      append_integer(out_, static_cast<std::int64_t>(number));
+    else
+      append_integer(out_, static_cast<std::uint64_t>(number));
     return *this;
   }
   JsonWriter& value(base::Timestamp time) {  // RFC 3339, in quotes

@@ -52,20 +52,44 @@ TEST(JsonWrite, DoublesReadBackTheSame) {
     std::string const text = text_of(value);
     auto const read = parser.parse(text);
     ASSERT_TRUE(read) << text;
-    ASSERT_EQ(std::bit_cast<std::uint64_t>(*read->as_double()), std::bit_cast<std::uint64_t>(value)) << text;
+    ASSERT_EQ(std::bit_cast<std::uint64_t>(*read->as_double()), std::bit_cast<std::uint64_t>(value))
+        << text;
   }
 }
 
 TEST(JsonWriter, SeparatesMembersAndElements) {
   std::string out = "before";
   JsonWriter w(out);
-  w.begin_object().member("a", 1).member("b", "x").key("c").begin_array().value(true).null().value(1.5).end_array();
-  w.key("d").begin_object().end_object().key("e").begin_array().begin_array().end_array().begin_array().end_array().end_array();
-  w.member("f", std::numeric_limits<std::uint64_t>::max()).member("g", std::numeric_limits<std::int64_t>::min());
-  w.key("h").raw(R"({"x":[]})").member("t", base::Timestamp{1'500'000'000}).member("", ":").end_object();
-  EXPECT_EQ(out,
-            R"(before{"a":1,"b":"x","c":[true,null,1.5],"d":{},"e":[[],[]],"f":18446744073709551615,)"
-            R"("g":-9223372036854775808,"h":{"x":[]},"t":"1970-01-01T00:00:01.500Z","":":"})");
+  w.begin_object()
+      .member("a", 1)
+      .member("b", "x")
+      .key("c")
+      .begin_array()
+      .value(true)
+      .null()
+      .value(1.5)
+      .end_array();
+  w.key("d")
+      .begin_object()
+      .end_object()
+      .key("e")
+      .begin_array()
+      .begin_array()
+      .end_array()
+      .begin_array()
+      .end_array()
+      .end_array();
+  w.member("f", std::numeric_limits<std::uint64_t>::max())
+      .member("g", std::numeric_limits<std::int64_t>::min());
+  w.key("h")
+      .raw(R"({"x":[]})")
+      .member("t", base::Timestamp{1'500'000'000})
+      .member("", ":")
+      .end_object();
+  EXPECT_EQ(
+      out,
+      R"(before{"a":1,"b":"x","c":[true,null,1.5],"d":{},"e":[[],[]],"f":18446744073709551615,)"
+      R"("g":-9223372036854775808,"h":{"x":[]},"t":"1970-01-01T00:00:01.500Z","":":"})");
 }
 
 }  // namespace

@@ -37,8 +37,10 @@ void rewrite(codec::msgpack::MsgpackWriter& writer, Value value) {
     case Kind::kString: writer.value(*value.as_string(scratch)); return;
     case Kind::kBinary: writer.binary(*value.as_binary()); return;
     case Kind::kExtension:
-      if (auto const time = value.as_timestamp()) writer.value(*time);
-      else writer.extension(*value.extension_type(), *value.as_binary());
+      if (auto const time = value.as_timestamp())
+        writer.value(*time);
+      else
+        writer.extension(*value.extension_type(), *value.as_binary());
       return;
     case Kind::kArray:
       writer.array(count(value));

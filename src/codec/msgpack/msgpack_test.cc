@@ -75,7 +75,8 @@ TEST(MsgpackParser, AcceptsEveryFormatAndNoPrefixOfIt) {
     EXPECT_EQ(parsed->kind(), c.kind);
     EXPECT_EQ(base::as_text(parsed->raw()), c.data);
     for (std::size_t size = 0; size < c.data.size(); ++size) {
-      std::vector<char> const exact(c.data.begin(), c.data.begin() + static_cast<std::ptrdiff_t>(size));
+      std::vector<char> const exact(c.data.begin(),
+                                    c.data.begin() + static_cast<std::ptrdiff_t>(size));
       EXPECT_FALSE(parser.parse(std::string_view(exact.data(), exact.size()))) << size;
     }
     EXPECT_FALSE(parser.parse(c.data + '\x01'));
@@ -90,18 +91,28 @@ TEST(MsgpackParser, RefusesWithOffsetFoundAndExpected) {
   Parser parser;
   for (auto const& c : {
            Case{"empty", "", "byte 0: found the end, expected a value"},
-           Case{"unused byte", bytes({0x91, 0xC1}), "byte 1: found byte 0xc1, which MessagePack never uses, expected a value"},
-           Case{"bytes after", bytes({0xC0, 0xC0, 1}), "byte 1: 2 bytes after the value, expected the end"},
-           Case{"str ends", bytes({0xA3, 'a'}), "byte 0: found the end after 2 bytes, expected a string of 3 bytes after a header of 1"},
+           Case{"unused byte", bytes({0x91, 0xC1}),
+                "byte 1: found byte 0xc1, which MessagePack never uses, expected a value"},
+           Case{"bytes after", bytes({0xC0, 0xC0, 1}),
+                "byte 1: 2 bytes after the value, expected the end"},
+           Case{"str ends", bytes({0xA3, 'a'}),
+                "byte 0: found the end after 2 bytes, expected a string of 3 bytes after a header "
+                "of 1"},
            Case{"huge str", bytes({0xDB, 0xFF, 0xFF, 0xFF, 0xFF}),
-                "byte 0: found the end after 5 bytes, expected a string of 4294967295 bytes after a header of 5"},
-           Case{"huge map", bytes({0xDF, 0xFF, 0xFF, 0xFF, 0xFF}), "byte 0: found 0 bytes left, expected 8589934590 values of at least one byte each"},
-           Case{"map without its value", bytes({0x81, 1}), "byte 0: found 1 bytes left, expected 2 values of at least one byte each"},
-           Case{"not UTF-8", bytes({0x91, 0xA2, 'a', 0xFF}), "byte 3: found byte 0xff in a string, expected valid UTF-8"},
+                "byte 0: found the end after 5 bytes, expected a string of 4294967295 bytes after "
+                "a header of 5"},
+           Case{"huge map", bytes({0xDF, 0xFF, 0xFF, 0xFF, 0xFF}),
+                "byte 0: found 0 bytes left, expected 8589934590 values of at least one byte each"},
+           Case{"map without its value", bytes({0x81, 1}),
+                "byte 0: found 1 bytes left, expected 2 values of at least one byte each"},
+           Case{"not UTF-8", bytes({0x91, 0xA2, 'a', 0xFF}),
+                "byte 3: found byte 0xff in a string, expected valid UTF-8"},
            Case{"long, not UTF-8", bytes({0xAA, '0', '1', '2', '3', '4', '5', '6', '7', 0xC3, '9'}),
                 "byte 9: found byte 0xc3 in a string, expected valid UTF-8"},
-           Case{"timestamp size", bytes({0xD4, 0xFF, 0}), "byte 0: found a timestamp of 1 bytes, expected 4, 8 or 12"},
-           Case{"timestamp ns", bytes({0xC7, 12, 0xFF, 0x3B, 0x9A, 0xCA, 0, 0, 0, 0, 0, 0, 0, 0, 0}),
+           Case{"timestamp size", bytes({0xD4, 0xFF, 0}),
+                "byte 0: found a timestamp of 1 bytes, expected 4, 8 or 12"},
+           Case{"timestamp ns",
+                bytes({0xC7, 12, 0xFF, 0x3B, 0x9A, 0xCA, 0, 0, 0, 0, 0, 0, 0, 0, 0}),
                 "byte 0: found a timestamp with 1000000000 ns, expected at most 999999999"},
        }) {
     SCOPED_TRACE(c.name);
@@ -118,7 +129,8 @@ TEST(MsgpackParser, BoundsLevelsAndValues) {
   auto const deep = parser.parse(bytes({0x91, 0x91, 0x91, 0x90}));
   ASSERT_FALSE(deep);
   EXPECT_EQ(deep.error().code, ErrorCode::kTooLarge);
-  EXPECT_EQ(deep.error().context, "MessagePack, byte 3: found level 4 of arrays and maps, expected at most 3");
+  EXPECT_EQ(deep.error().context,
+            "MessagePack, byte 3: found level 4 of arrays and maps, expected at most 3");
   EXPECT_EQ(parser.parse(bytes({0x94, 1, 2, 3, 4})).error().code, ErrorCode::kTooLarge);
   EXPECT_TRUE(validate(base::as_bytes(std::string(1023, '\x91') + '\x90'), 5000));
   EXPECT_FALSE(validate(base::as_bytes(std::string(1024, '\x91') + '\x90'), 5000)) << "the cap";
@@ -127,7 +139,8 @@ TEST(MsgpackParser, BoundsLevelsAndValues) {
 TEST(MsgpackParser, RecordsOnlyAsDeepAsAsked) {
   std::string data;
   MsgpackWriter w(data);
-  w.array(2).map(2).member("id", "a").value("body").map(1).value("x").array(2).value(1).nil().map(0);
+  w.array(2).map(2).member("id", "a").value("body").map(1).value("x").array(2).value(1).nil().map(
+      0);
   Parser parser({.recorded_depth = 2, .values_max = 7});
   auto const root = parser.parse(data);
   ASSERT_TRUE(root) << root.error().context;
@@ -141,10 +154,26 @@ TEST(MsgpackParser, RecordsOnlyAsDeepAsAsked) {
 TEST(MsgpackParser, ReadsWhatTheWriterWrote) {
   Parser parser;
   std::string scratch;
-  for (std::int64_t const v : {std::int64_t{0}, std::int64_t{127}, std::int64_t{128}, std::int64_t{255}, std::int64_t{256}, std::int64_t{65535},
-                               std::int64_t{65536}, std::int64_t{4294967295}, std::int64_t{4294967296}, INT64_MAX, std::int64_t{-1},
-                               std::int64_t{-32}, std::int64_t{-33}, std::int64_t{-128}, std::int64_t{-129}, std::int64_t{-32768},
-                               std::int64_t{-32769}, std::int64_t{INT32_MIN}, std::int64_t{INT32_MIN} - 1, INT64_MIN}) {
+  for (std::int64_t const v : {std::int64_t{0},
+                               std::int64_t{127},
+                               std::int64_t{128},
+                               std::int64_t{255},
+                               std::int64_t{256},
+                               std::int64_t{65535},
+                               std::int64_t{65536},
+                               std::int64_t{4294967295},
+                               std::int64_t{4294967296},
+                               INT64_MAX,
+                               std::int64_t{-1},
+                               std::int64_t{-32},
+                               std::int64_t{-33},
+                               std::int64_t{-128},
+                               std::int64_t{-129},
+                               std::int64_t{-32768},
+                               std::int64_t{-32769},
+                               std::int64_t{INT32_MIN},
+                               std::int64_t{INT32_MIN} - 1,
+                               INT64_MIN}) {
     std::string data;
     MsgpackWriter(data).value(v);
     auto const read = parser.parse(data);
@@ -179,17 +208,21 @@ TEST(MsgpackParser, ReadsWhatTheWriterWrote) {
     auto const read = parser.parse(data);
     ASSERT_TRUE(read) << count << read.error().context;
     auto const members = (*++read->elements().begin()).members();
-    EXPECT_EQ(std::distance(std::begin(data), std::end(data)), static_cast<std::ptrdiff_t>(read->raw().size()));
+    EXPECT_EQ(std::distance(std::begin(data), std::end(data)),
+              static_cast<std::ptrdiff_t>(read->raw().size()));
     std::uint32_t seen = 0;
-    for (auto const [key, value] : members) seen += key.as_int64() == std::int64_t{seen} && value.as_bool() == true;
+    for (auto const [key, value] : members)
+      seen += key.as_int64() == std::int64_t{seen} && value.as_bool() == true;
     EXPECT_EQ(seen, count);
   }
 }
 
 TEST(MsgpackParser, TimestampsGoBothWays) {
   Parser parser;
-  for (std::int64_t const ns : {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{1'700'000'000'000'000'000},
-                                std::int64_t{4'294'967'295'000'000'000}, std::int64_t{4'294'967'296'000'000'000}, INT64_MAX, INT64_MIN}) {
+  for (std::int64_t const ns :
+       {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{1'700'000'000'000'000'000},
+        std::int64_t{4'294'967'295'000'000'000}, std::int64_t{4'294'967'296'000'000'000}, INT64_MAX,
+        INT64_MIN}) {
     std::string data;
     MsgpackWriter(data).value(base::Timestamp{ns});
     auto const read = parser.parse(data);
@@ -197,13 +230,16 @@ TEST(MsgpackParser, TimestampsGoBothWays) {
     EXPECT_EQ(read->as_timestamp(), base::Timestamp{ns});
   }
   std::string const beyond = bytes({0xC7, 12, 0xFF, 0, 0, 0, 0, 0x7F, 0, 0, 0, 0, 0, 0, 0});
-  EXPECT_EQ(parser.parse(beyond)->as_timestamp(), std::nullopt) << "good, but not an int64 of nanoseconds";
+  EXPECT_EQ(parser.parse(beyond)->as_timestamp(), std::nullopt)
+      << "good, but not an int64 of nanoseconds";
 }
 
 TEST(MsgpackParser, ReadsFloats) {
   Parser parser;
-  EXPECT_EQ(parser.parse(bytes({0xCA, 0x3D, 0xCC, 0xCC, 0xCD}))->as_double(), static_cast<double>(0.1f));
-  EXPECT_EQ(parser.parse(bytes({0xCB, 0xFF, 0xF0, 0, 0, 0, 0, 0, 0}))->as_double(), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(parser.parse(bytes({0xCA, 0x3D, 0xCC, 0xCC, 0xCD}))->as_double(),
+            static_cast<double>(0.1f));
+  EXPECT_EQ(parser.parse(bytes({0xCB, 0xFF, 0xF0, 0, 0, 0, 0, 0, 0}))->as_double(),
+            -std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isnan(*parser.parse(bytes({0xCB, 0x7F, 0xF8, 0, 0, 0, 0, 0, 0}))->as_double()));
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 void append(std::string& out, unsigned format, std::uint64_t value, unsigned bytes) {
   out += static_cast<char>(format);
-  for (unsigned shift = 8 * bytes; shift > 0; shift -= 8) out += static_cast<char>(value >> (shift - 8));
+  for (unsigned shift = 8 * bytes; shift > 0; shift -= 8)
+    out += static_cast<char>(value >> (shift - 8));
 }
 
 // `formats`: of 8, 16 and 32 bits of length; 0 when there is none.
@@ -20,9 +21,12 @@ struct Formats {
 
 void append_length(std::string& out, Formats formats, std::size_t size) {
   HEADRACE_ASSERT(size <= UINT32_MAX, "MessagePack has no lengths beyond 32 bits");
-  if (formats.bits8 != 0 && size <= 0xFF) append(out, formats.bits8, size, 1);
-  else if (size <= 0xFFFF) append(out, formats.bits16, size, 2);
-  else append(out, formats.bits32, size, 4);
+  if (formats.bits8 != 0 && size <= 0xFF)
+    append(out, formats.bits8, size, 1);
+  else if (size <= 0xFFFF)
+    append(out, formats.bits16, size, 2);
+  else
+    append(out, formats.bits32, size, 4);
 }
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
@@ -30,14 +34,18 @@ constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 }  // namespace
 
 MsgpackWriter& MsgpackWriter::map(std::uint32_t members) {
-  if (members <= 15) out_ += static_cast<char>(0x80 | members);
-  else append_length(out_, {0, 0xDE, 0xDF}, members);
+  if (members <= 15)
+    out_ += static_cast<char>(0x80 | members);
+  else
+    append_length(out_, {0, 0xDE, 0xDF}, members);
   return *this;
 }
 
 MsgpackWriter& MsgpackWriter::array(std::uint32_t elements) {
-  if (elements <= 15) out_ += static_cast<char>(0x90 | elements);
-  else append_length(out_, {0, 0xDC, 0xDD}, elements);
+  if (elements <= 15)
+    out_ += static_cast<char>(0x90 | elements);
+  else
+    append_length(out_, {0, 0xDC, 0xDD}, elements);
   return *this;
 }
 
@@ -47,8 +55,10 @@ MsgpackWriter& MsgpackWriter::nil() {
 }
 
 MsgpackWriter& MsgpackWriter::value(std::string_view text) {
-  if (text.size() <= 31) out_ += static_cast<char>(0xA0 | text.size());
-  else append_length(out_, {0xD9, 0xDA, 0xDB}, text.size());
+  if (text.size() <= 31)
+    out_ += static_cast<char>(0xA0 | text.size());
+  else
+    append_length(out_, {0xD9, 0xDA, 0xDB}, text.size());
   out_ += text;
   return *this;
 }
@@ -61,20 +71,30 @@ MsgpackWriter& MsgpackWriter::value(double number) {
 MsgpackWriter& MsgpackWriter::signed_integer(std::int64_t value) {
   if (value >= 0) return unsigned_integer(static_cast<std::uint64_t>(value));
   auto const bits = static_cast<std::uint64_t>(value);
-  if (value >= -32) out_ += static_cast<char>(value);
-  else if (value >= INT8_MIN) append(out_, 0xD0, bits, 1);
-  else if (value >= INT16_MIN) append(out_, 0xD1, bits, 2);
-  else if (value >= INT32_MIN) append(out_, 0xD2, bits, 4);
-  else append(out_, 0xD3, bits, 8);
+  if (value >= -32)
+    out_ += static_cast<char>(value);
+  else if (value >= INT8_MIN)
+    append(out_, 0xD0, bits, 1);
+  else if (value >= INT16_MIN)
+    append(out_, 0xD1, bits, 2);
+  else if (value >= INT32_MIN)
+    append(out_, 0xD2, bits, 4);
+  else
+    append(out_, 0xD3, bits, 8);
   return *this;
 }
 
 MsgpackWriter& MsgpackWriter::unsigned_integer(std::uint64_t value) {
-  if (value <= 0x7F) out_ += static_cast<char>(value);
-  else if (value <= 0xFF) append(out_, 0xCC, value, 1);
-  else if (value <= 0xFFFF) append(out_, 0xCD, value, 2);
-  else if (value <= 0xFFFFFFFF) append(out_, 0xCE, value, 4);
-  else append(out_, 0xCF, value, 8);
+  if (value <= 0x7F)
+    out_ += static_cast<char>(value);
+  else if (value <= 0xFF)
+    append(out_, 0xCC, value, 1);
+  else if (value <= 0xFFFF)
+    append(out_, 0xCD, value, 2);
+  else if (value <= 0xFFFFFFFF)
+    append(out_, 0xCE, value, 4);
+  else
+    append(out_, 0xCF, value, 8);
   return *this;
 }
 

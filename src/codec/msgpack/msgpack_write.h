@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// MsgpackWriter: appends MessagePack to a string that the caller owns, each value in its shortest form.
-//   Threads: pure.   Errors: none; the caller announces the right counts. Text of 4 GB and more is a bug (asserts).
+// MsgpackWriter: appends MessagePack to a string that the caller owns, each value in its shortest
+// form.
+//   Threads: pure.   Errors: none; the caller announces the right counts. Text of 4 GB and more is
+//   a bug (asserts).
 #pragma once
 
 #include <concepts>
@@ -33,8 +35,10 @@ class MsgpackWriter {
   template <std::integral Integer>
     requires(!std::same_as<Integer, bool>)
   MsgpackWriter& value(Integer number) {
-    if constexpr (std::is_signed_v<Integer>) return signed_integer(number);
-    else return unsigned_integer(number);
+    if constexpr (std::is_signed_v<Integer>)
+      return signed_integer(number);
+    else
+      return unsigned_integer(number);
   }
   MsgpackWriter& value(base::Timestamp time);  // the timestamp extension
   MsgpackWriter& binary(base::Bytes bytes);

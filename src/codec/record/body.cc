@@ -16,11 +16,13 @@ using tape::Kind;
 using tape::Value;
 
 tape::ParseOptions options(std::size_t recorded_depth) {
-  return {.nesting_max = tape::kNestingCap, .recorded_depth = recorded_depth, .values_max = SIZE_MAX};
+  return {
+      .nesting_max = tape::kNestingCap, .recorded_depth = recorded_depth, .values_max = SIZE_MAX};
 }
 
 // A thread's own parsers: their storage is used again for each body.
-base::Result<Value> parse(model::BodyEncoding encoding, base::Bytes bytes, std::size_t recorded_depth) {
+base::Result<Value> parse(model::BodyEncoding encoding, base::Bytes bytes,
+                          std::size_t recorded_depth) {
   thread_local json::Parser of_json;
   thread_local msgpack::Parser of_msgpack;
   if (encoding == model::BodyEncoding::kMsgpack) {
@@ -33,7 +35,8 @@ base::Result<Value> parse(model::BodyEncoding encoding, base::Bytes bytes, std::
 
 std::optional<Value> element(Value array, std::string_view index_text) {
   std::size_t index = 0;
-  auto const [end, failed] = std::from_chars(index_text.data(), index_text.data() + index_text.size(), index);
+  auto const [end, failed] =
+      std::from_chars(index_text.data(), index_text.data() + index_text.size(), index);
   if (failed != std::errc() || end != index_text.data() + index_text.size()) return std::nullopt;
   for (Value const value : array.elements())
     if (index-- == 0) return value;

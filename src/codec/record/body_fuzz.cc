@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any body (the first byte chooses its encoding): its rendering is always valid JSON, and looking inside harms nothing.
+// Any body (the first byte chooses its encoding): its rendering is always valid JSON, and looking
+// inside harms nothing.
 #include <cstdint>
 #include <cstdlib>
 
@@ -11,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   if (size == 0) return 0;
   auto const encoding = static_cast<model::BodyEncoding>(data[0] % 4);
   base::Bytes const bytes(reinterpret_cast<std::byte const*>(data) + 1, size - 1);
-  if (encoding == model::BodyEncoding::kJson && !codec::json::validate(bytes, 1024)) return 0;  // never stored
+  if (encoding == model::BodyEncoding::kJson && !codec::json::validate(bytes, 1024))
+    return 0;  // never stored
   codec::record::Body const body(encoding, bytes);
   std::string json;
   body.append_json(json);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes, with the checksum made good: what open() accepts can be walked, rendered and written again, byte for byte.
+// Any bytes, with the checksum made good: what open() accepts can be walked, rendered and written
+// again, byte for byte.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -19,19 +20,29 @@ void require(bool good) {
 
 void walk(RecordView record) {
   RecordWriter writer;
-  writer.begin({.kind = record.kind(), .flags = record.flags(), .principal = record.principal(), .source = record.source(),
-                .producer = record.producer(), .epoch = record.epoch(), .received = record.received()});
+  writer.begin({.kind = record.kind(),
+                .flags = record.flags(),
+                .principal = record.principal(),
+                .source = record.source(),
+                .producer = record.producer(),
+                .epoch = record.epoch(),
+                .received = record.received()});
   std::string id, json;
   MessageView message = record.first();
   for (std::uint32_t i = 0; i < record.count(); ++i, message = message.next()) {
     append_message_id(id, record, message);
     Body(message).append_json(json);
     (void)Body(message).find("a.0.b");
-    writer.add({.sequence = record.first_sequence() + message.sequence_delta(), .time = message.time(), .id_kind = message.id_kind(),
-                .id = message.id_bytes(), .encoding = message.encoding(), .body = message.body()});
+    writer.add({.sequence = record.first_sequence() + message.sequence_delta(),
+                .time = message.time(),
+                .id_kind = message.id_kind(),
+                .id = message.id_bytes(),
+                .encoding = message.encoding(),
+                .body = message.body()});
   }
   auto const again = RecordView::open(writer.finish());
-  require(again.has_value() && again->count() == record.count() && again->bytes().size() == record.bytes().size());
+  require(again.has_value() && again->count() == record.count() &&
+          again->bytes().size() == record.bytes().size());
 }
 
 }  // namespace

@@ -19,7 +19,11 @@ using base::ErrorCode;
 base::Uuid producer() { return *base::parse_uuid("018bcfe5-6800-7000-8000-0123456789ab"); }
 
 RecordHeader header() {
-  return {.principal = "local", .source = "meter-1", .producer = producer(), .epoch = 7, .received = {1'700'000'000'000'000'000}};
+  return {.principal = "local",
+          .source = "meter-1",
+          .producer = producer(),
+          .epoch = 7,
+          .received = {1'700'000'000'000'000'000}};
 }
 
 // The worked example of docs/formats/record.md.
@@ -43,10 +47,18 @@ std::string sample() {
   base::Uuid const id = *base::parse_uuid("2ed6657d-e927-568b-95e1-2665a8aea6a2");
   std::int64_t const t = 1'700'000'000'000'000'000;
   writer.add({.sequence = 100, .time = {t}, .body = base::as_bytes("{}")});
-  writer.add({.sequence = 101, .time = {t - 5}, .id_kind = IdKind::kUuid, .id = std::as_bytes(std::span(id.bytes)),
-              .encoding = model::BodyEncoding::kMsgpack, .body = base::as_bytes("\x81\xA1x\x01")});
-  writer.add({.sequence = 205, .time = {t + 9}, .id_kind = IdKind::kText, .id = base::as_bytes("ü"),
-              .encoding = model::BodyEncoding::kPoints, .body = Bytes{}});
+  writer.add({.sequence = 101,
+              .time = {t - 5},
+              .id_kind = IdKind::kUuid,
+              .id = std::as_bytes(std::span(id.bytes)),
+              .encoding = model::BodyEncoding::kMsgpack,
+              .body = base::as_bytes("\x81\xA1x\x01")});
+  writer.add({.sequence = 205,
+              .time = {t + 9},
+              .id_kind = IdKind::kText,
+              .id = base::as_bytes("ü"),
+              .encoding = model::BodyEncoding::kPoints,
+              .body = Bytes{}});
   writer.add({.sequence = 206, .time = {t}, .encoding = model::BodyEncoding::kNone});
   return std::string(base::as_text(writer.finish()));
 }
@@ -58,7 +70,8 @@ std::string reseal(std::string bytes) {
 }
 
 TEST(Record, TheDocumentsExampleIsWhatIsWritten) {
-  std::string const page = base::read_file(base::real_file_system(), "docs/formats/record.md").value();
+  std::string const page =
+      base::read_file(base::real_file_system(), "docs/formats/record.md").value();
   std::size_t const begin = page.find("```hex\n");
   ASSERT_NE(begin, std::string::npos);
   std::string hex;
@@ -76,7 +89,8 @@ TEST(Record, TheDocumentsExampleIsWhatIsWritten) {
 }
 
 TEST(Record, Version1SampleStaysReadableAndIsStillWritten) {
-  std::string const stored = base::read_file(base::real_file_system(), "tests/formats/record-v1.bin").value();
+  std::string const stored =
+      base::read_file(base::real_file_system(), "tests/formats/record-v1.bin").value();
   EXPECT_EQ(stored, sample());
   auto const record = RecordView::open(base::as_bytes(stored));
   ASSERT_TRUE(record) << record.error().context;
@@ -153,18 +167,26 @@ TEST(Record, EachRuleIsCheckedBehindAGoodChecksum) {
   for (auto const& c : {
            Case{"version", 8, "\x02", "record, byte 8: version 2, expected 1"},
            Case{"kind", 9, "\x05", "record, byte 9: kind 5, expected 0 to 4"},
-           Case{"names", 80, "\xFF\xFF", "record, byte 84: messages at 104, expected 65632 within 144 bytes"},
-           Case{"messages_at", 84, "\x70", "record, byte 84: messages at 112, expected 104 within 144 bytes"},
-           Case{"count too large", 12, "\x02", "record, byte 144: 0 bytes left, expected a message header of 24"},
-           Case{"count too small", 12, std::string(1, '\0'), "record, byte 104: 40 bytes after message 0, expected none"},
-           Case{"message length", 104, "\x30", "record, byte 104: message length 48, expected 40 within the 40 bytes left"},
-           Case{"body length", 120, "\xFF\xFF\xFF\xFF", "record, byte 104: message length 40, expected 4294967328 within the 40 bytes left"},
+           Case{"names", 80, "\xFF\xFF",
+                "record, byte 84: messages at 104, expected 65632 within 144 bytes"},
+           Case{"messages_at", 84, "\x70",
+                "record, byte 84: messages at 112, expected 104 within 144 bytes"},
+           Case{"count too large", 12, "\x02",
+                "record, byte 144: 0 bytes left, expected a message header of 24"},
+           Case{"count too small", 12, std::string(1, '\0'),
+                "record, byte 104: 40 bytes after message 0, expected none"},
+           Case{"message length", 104, "\x30",
+                "record, byte 104: message length 48, expected 40 within the 40 bytes left"},
+           Case{
+               "body length", 120, "\xFF\xFF\xFF\xFF",
+               "record, byte 104: message length 40, expected 4294967328 within the 40 bytes left"},
            Case{"id kind", 126, "\x03", "record, byte 124: an id of kind 3 with 2 bytes"},
            Case{"id of a uuid", 126, "\x01", "record, byte 124: an id of kind 1 with 2 bytes"},
            Case{"encoding", 127, "\x04", "record, byte 127: body encoding 4, expected 0 to 3"},
            Case{"body of none", 127, "\x03", "record, byte 120: 11 bytes of a body that is none"},
            Case{"first delta", 108, "\x01", "record, byte 108: first sequence delta 1, expected 0"},
-           Case{"last sequence", 56, "\x2A", "record, byte 56: last sequence 42, expected 41 and 0"},
+           Case{"last sequence", 56, "\x2A",
+                "record, byte 56: last sequence 42, expected 41 and 0"},
            Case{"earliest", 64, "\x01", "record, byte 64: earliest time "},
            Case{"latest", 72, "\x01", "record, byte 72: latest time "},
        }) {

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// RecordView, MessageView: read access to an encoded record without copying. The format is docs/formats/record.md.
+// RecordView, MessageView: read access to an encoded record without copying. The format is
+// docs/formats/record.md.
 //
-// A record is one source's batch for one (data type, partition). All numbers little-endian; records and messages start at
-// multiples of 8 bytes.
+// A record is one source's batch for one (data type, partition). All numbers little-endian; records
+// and messages start at multiples of 8 bytes.
 //   record  = header (88 bytes) principal source pad8 message*
 //   header  = 0 crc32c:u32 (of bytes 4..length)   4 length:u32 (whole record, a multiple of 8)
 //             8 version:u8 (1)  9 kind:u8  10 flags:u16  12 count:u32
 //            16 tenant:u32 (0)  20 epoch:u32  24 received:i64 (ns)
 //            32 producer:16 bytes  48 first_sequence:u64  56 last_sequence:u64
-//            64 time_min:i64  72 time_max:i64  80 principal_bytes:u16  82 source_bytes:u16  84 messages_at:u32
-//   message = 0 length:u32 (a multiple of 8)  4 sequence_delta:u32 (sequence = first_sequence + delta, ascending)
-//             8 time:i64  16 body_bytes:u32  20 id_bytes:u16  22 id_kind:u8  23 encoding:u8   24 id body pad8
+//            64 time_min:i64  72 time_max:i64  80 principal_bytes:u16  82 source_bytes:u16  84
+//            messages_at:u32
+//   message = 0 length:u32 (a multiple of 8)  4 sequence_delta:u32 (sequence = first_sequence +
+//   delta, ascending)
+//             8 time:i64  16 body_bytes:u32  20 id_bytes:u16  22 id_kind:u8  23 encoding:u8   24 id
+//             body pad8
 //   Threads:  pure views.   Lifetime: as long as the bytes.
-//   Errors:   open() checks everything (checksum, every length, order of sequences), so that the accessors need no checks.
+//   Errors:   open() checks everything (checksum, every length, order of sequences), so that the
+//   accessors need no checks.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +38,8 @@ inline constexpr std::size_t kRecordHeaderBytes = 88;
 inline constexpr std::size_t kMessageHeaderBytes = 24;
 inline constexpr std::size_t kRecordBytesMax = 64u << 20;
 
-// What a record says. Everything that changes a store is a record, so that a replay never undoes it.
+// What a record says. Everything that changes a store is a record, so that a replay never undoes
+// it.
 enum class Kind : std::uint8_t {
   kMessages = 0,
   kSourceActive = 1,    // no messages; the source reports again
@@ -59,9 +65,12 @@ class MessageView {
   base::Timestamp time() const { return {base::load<std::int64_t>(at_ + 8)}; }
   IdKind id_kind() const { return static_cast<IdKind>(at_[22]); }
   model::BodyEncoding encoding() const { return static_cast<model::BodyEncoding>(at_[23]); }
-  base::Bytes id_bytes() const { return {at_ + kMessageHeaderBytes, base::load<std::uint16_t>(at_ + 20)}; }
+  base::Bytes id_bytes() const {
+    return {at_ + kMessageHeaderBytes, base::load<std::uint16_t>(at_ + 20)};
+  }
   base::Bytes body() const {
-    return {at_ + kMessageHeaderBytes + base::load<std::uint16_t>(at_ + 20), base::load<std::uint32_t>(at_ + 16)};
+    return {at_ + kMessageHeaderBytes + base::load<std::uint16_t>(at_ + 20),
+            base::load<std::uint32_t>(at_ + 16)};
   }
   MessageView next() const { return MessageView(at_ + bytes()); }
 
@@ -76,7 +85,8 @@ class RecordView {
   static base::Result<RecordView> open(base::Bytes bytes);
   // For bytes that open() has accepted before.
   static RecordView trusted(base::Bytes bytes) { return RecordView(bytes.data()); }
-  // Length of the record that starts here, from its header; nullopt when fewer than 8 bytes or an impossible length.
+  // Length of the record that starts here, from its header; nullopt when fewer than 8 bytes or an
+  // impossible length.
   static std::optional<std::uint32_t> length_at(base::Bytes bytes);
 
   base::Bytes bytes() const { return {at_, base::load<std::uint32_t>(at_ + 4)}; }
@@ -91,13 +101,17 @@ class RecordView {
   base::Timestamp time_min() const { return {base::load<std::int64_t>(at_ + 64)}; }
   base::Timestamp time_max() const { return {base::load<std::int64_t>(at_ + 72)}; }
   std::string_view principal() const {
-    return {reinterpret_cast<char const*>(at_ + kRecordHeaderBytes), base::load<std::uint16_t>(at_ + 80)};
+    return {reinterpret_cast<char const*>(at_ + kRecordHeaderBytes),
+            base::load<std::uint16_t>(at_ + 80)};
   }
   std::string_view source() const {
-    return {reinterpret_cast<char const*>(at_ + kRecordHeaderBytes) + base::load<std::uint16_t>(at_ + 80),
+    return {reinterpret_cast<char const*>(at_ + kRecordHeaderBytes) +
+                base::load<std::uint16_t>(at_ + 80),
             base::load<std::uint16_t>(at_ + 82)};
   }
-  MessageView first() const { return MessageView(at_ + base::load<std::uint32_t>(at_ + 84)); }  // count() > 0
+  MessageView first() const {
+    return MessageView(at_ + base::load<std::uint32_t>(at_ + 84));
+  }  // count() > 0
 
  private:
   explicit RecordView(std::byte const* at) : at_(at) {}

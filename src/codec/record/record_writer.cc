@@ -57,15 +57,19 @@ void RecordWriter::begin(RecordHeader const& header) {
 
 bool RecordWriter::fits(std::size_t id_bytes, std::size_t body_bytes) const {
   std::size_t const room = kRecordBytesMax - used_;
-  return id_bytes <= kLengthBytesMax && body_bytes <= room && padded(kMessageHeaderBytes + id_bytes + body_bytes) <= room;
+  return id_bytes <= kLengthBytesMax && body_bytes <= room &&
+         padded(kMessageHeaderBytes + id_bytes + body_bytes) <= room;
 }
 
 void RecordWriter::add(MessageParts const& message) {
   HEADRACE_ASSERT(open_, "add() between begin() and finish()");
   HEADRACE_ASSERT(fits(message.id.size(), message.body.size()), "a message that fits the record");
-  HEADRACE_ASSERT(message.id_kind != IdKind::kSequence || message.id.empty(), "an id of a sequence has no bytes");
-  HEADRACE_ASSERT(message.id_kind != IdKind::kUuid || message.id.size() == 16, "a uuid has 16 bytes");
-  HEADRACE_ASSERT(message.id_kind != IdKind::kText || !message.id.empty(), "an id of text has bytes");
+  HEADRACE_ASSERT(message.id_kind != IdKind::kSequence || message.id.empty(),
+                  "an id of a sequence has no bytes");
+  HEADRACE_ASSERT(message.id_kind != IdKind::kUuid || message.id.size() == 16,
+                  "a uuid has 16 bytes");
+  HEADRACE_ASSERT(message.id_kind != IdKind::kText || !message.id.empty(),
+                  "an id of text has bytes");
   if (count_ == 0) {
     first_sequence_ = message.sequence;
     time_min_ = time_max_ = message.time.ns;
@@ -80,7 +84,8 @@ void RecordWriter::add(MessageParts const& message) {
   ++count_;
   std::size_t const bytes = kMessageHeaderBytes + message.id.size() + message.body.size();
   std::byte* at = grow(padded(bytes));
-  base::store<std::uint64_t>(at + padded(bytes) - 8, 0);  // the padding; what else it touches is written below
+  base::store<std::uint64_t>(at + padded(bytes) - 8,
+                             0);  // the padding; what else it touches is written below
   base::store(at, static_cast<std::uint32_t>(padded(bytes)));
   base::store(at + 4, static_cast<std::uint32_t>(delta));
   base::store<std::int64_t>(at + 8, message.time.ns);

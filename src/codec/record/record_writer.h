@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// RecordWriter: builds one record in a buffer that is used again and again. Format: record_view.h, docs/formats/record.md.
-//   Use:     begin(); add() per message, in ascending sequence; finish() -> the bytes, valid until the next begin().
+// RecordWriter: builds one record in a buffer that is used again and again. Format: record_view.h,
+// docs/formats/record.md.
+//   Use:     begin(); add() per message, in ascending sequence; finish() -> the bytes, valid until
+//   the next begin().
 //   Threads: one thread. Cost: one copy of each body, one CRC32C over the whole.
-//   The caller has validated bodies, names and ids; impossible lengths and a record over kRecordBytesMax are asserts,
-//   so ask fits() first.
+//   The caller has validated bodies, names and ids; impossible lengths and a record over
+//   kRecordBytesMax are asserts, so ask fits() first.
 #pragma once
 
 #include <vector>
@@ -37,7 +39,8 @@ class RecordWriter {
   bool open() const { return open_; }
   std::uint32_t count() const { return count_; }
   std::size_t bytes() const { return used_; }
-  // Whether one more message with this many id and body bytes keeps the record within kRecordBytesMax.
+  // Whether one more message with this many id and body bytes keeps the record within
+  // kRecordBytesMax.
   bool fits(std::size_t id_bytes, std::size_t body_bytes) const;
   void add(MessageParts const& message);
   base::Bytes finish();

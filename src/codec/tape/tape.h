@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tape and Value: a validated document, JSON or MessagePack, as a flat list of nodes over the bytes that arrived.
-// codec/json and codec/msgpack fill it; whoever walks an envelope or a body writes the walk once for both.
+// Tape and Value: a validated document, JSON or MessagePack, as a flat list of nodes over the bytes
+// that arrived. codec/json and codec/msgpack fill it; whoever walks an envelope or a body writes
+// the walk once for both.
 //
 //   std::string scratch;
-//   HEADRACE_TRY(auto const root, parser.parse(bytes));             // json::Parser or msgpack::Parser
-//   for (auto const [key, value] : root.members())
+//   HEADRACE_TRY(auto const root, parser.parse(bytes));             // json::Parser or
+//   msgpack::Parser for (auto const [key, value] : root.members())
 //     if (key.text(scratch) == "body") body = value.raw();          // verbatim, no copy
 //
-//   Threads:  a Tape is changed by its parser only; Values read it from any thread as long as it stands still.
+//   Threads:  a Tape is changed by its parser only; Values read it from any thread as long as it
+//   stands still.
 //   Lifetime: a Value needs its parser (until the next parse()) and the bytes that were parsed.
-//   Errors:   none here; what the parser accepted can be read. An accessor that does not fit the kind gives nullopt.
+//   Errors:   none here; what the parser accepted can be read. An accessor that does not fit the
+//   kind gives nullopt.
 #pragma once
 
 #include <cstdint>
@@ -38,14 +41,18 @@ enum class Kind : std::uint8_t {
   kBinary,     // MessagePack only: bin
   kExtension,  // MessagePack only: ext, timestamps (type -1) too
 };
-std::string_view name(Kind kind);  // "null", "boolean", "integer", "number", "string", "array", "object", "binary", "extension"
+std::string_view name(
+    Kind
+        // "null", "boolean", "integer", "number", "string", "array", "object", "binary",
+        // "extension"
+        kind);
 
 // One value. A container's children follow it; an object's are key, value, key, value...
 struct Node {
   std::uint32_t begin = 0, end = 0;  // the value's bytes: [begin, end)
   std::uint32_t next = 0;            // index of the node after this value and all inside it
   Kind kind = Kind::kNull;
-  bool escaped = false;      // a JSON string with escapes
+  bool escaped = false;       // a JSON string with escapes
   std::uint16_t nesting = 0;  // levels of containers: 0 scalar, 1 a container of scalars only, ...
 };
 static_assert(sizeof(Node) == 16);
@@ -79,24 +86,29 @@ class Value {
   std::size_t nesting() const { return node().nesting; }
 
   std::optional<bool> as_bool() const;
-  std::optional<std::int64_t> as_int64() const;    // integers that fit; never a rounded one, never of a kDouble
+  std::optional<std::int64_t> as_int64()
+      const;  // integers that fit; never a rounded one, never of a kDouble
   std::optional<std::uint64_t> as_uint64() const;  // the same, 0 and above
   std::optional<double> as_double() const;         // any number; integers beyond 2^53 are rounded
-  // A string's characters, escapes resolved: a view of the parsed bytes when nothing had to be resolved, else of `scratch`,
-  // which is overwritten. kString only.
+  // A string's characters, escapes resolved: a view of the parsed bytes when nothing had to be
+  // resolved, else of `scratch`, which is overwritten. kString only.
   std::optional<std::string_view> as_string(std::string& scratch) const;
   // The same for keys and comparisons: "" when it is no string.
-  std::string_view text(std::string& scratch) const { return as_string(scratch).value_or(std::string_view{}); }
+  std::string_view text(std::string& scratch) const {
+    return as_string(scratch).value_or(std::string_view{});
+  }
   // kBinary: its bytes. kExtension: its data.
   std::optional<base::Bytes> as_binary() const;
   std::optional<std::int8_t> extension_type() const;
   // A MessagePack timestamp that fits int64 nanoseconds.
   std::optional<base::Timestamp> as_timestamp() const;
 
-  // For kArray and kObject; of other kinds, and of containers below the parser's recorded depth, the ranges are empty.
+  // For kArray and kObject; of other kinds, and of containers below the parser's recorded depth,
+  // the ranges are empty.
   Elements elements() const;
   Members members() const;
-  // The member with this key (the last one, when a key is there twice). Cost: a walk over the members.
+  // The member with this key (the last one, when a key is there twice). Cost: a walk over the
+  // members.
   std::optional<Value> find(std::string_view key) const;
 
  private:
@@ -130,7 +142,8 @@ class Elements {
     std::uint32_t at_;
   };
 
-  Elements(Tape const* tape, std::uint32_t begin, std::uint32_t end) : tape_(tape), begin_(begin), end_(end) {}
+  Elements(Tape const* tape, std::uint32_t begin, std::uint32_t end)
+      : tape_(tape), begin_(begin), end_(end) {}
   Iterator begin() const { return {tape_, begin_}; }
   Iterator end() const { return {tape_, end_}; }
   bool empty() const { return begin_ == end_; }
@@ -157,7 +170,8 @@ class Members {
     std::uint32_t at_;
   };
 
-  Members(Tape const* tape, std::uint32_t begin, std::uint32_t end) : tape_(tape), begin_(begin), end_(end) {}
+  Members(Tape const* tape, std::uint32_t begin, std::uint32_t end)
+      : tape_(tape), begin_(begin), end_(end) {}
   Iterator begin() const { return {tape_, begin_}; }
   Iterator end() const { return {tape_, end_}; }
   bool empty() const { return begin_ == end_; }
@@ -176,15 +190,17 @@ inline Members Value::members() const {
   return {tape_, has ? index_ + 1 : index_, has ? node().next : index_};
 }
 
-// The first key that stands in `object` for the second time: envelopes refuse it, bodies may have it.
-// Keys are equal when their decoded text is; keys that are no strings when their bytes are.
+// The first key that stands in `object` for the second time: envelopes refuse it, bodies may have
+// it. Keys are equal when their decoded text is; keys that are no strings when their bytes are.
 std::optional<Value> find_duplicate_key(Value object);
 
 // What both parsers are told.
 struct ParseOptions {
-  std::size_t nesting_max = 32;            // levels of arrays and objects, the outermost counts 1; at most kNestingCap
-  // Values inside more containers than this are checked, but get no nodes: 0 the root only, 1 its members too, 2 the members
-  // of messages in a batch. A container without nodes below it looks empty; its raw() and nesting() are right.
+  std::size_t nesting_max =
+      32;  // levels of arrays and objects, the outermost counts 1; at most kNestingCap
+  // Values inside more containers than this are checked, but get no nodes: 0 the root only, 1 its
+  // members too, 2 the members of messages in a batch. A container without nodes below it looks
+  // empty; its raw() and nesting() are right.
   std::size_t recorded_depth = SIZE_MAX;
   std::size_t values_max = 4'000'000;  // nodes, keys too; 16 bytes each
 };

@@ -24,7 +24,8 @@ struct Level {
 bool good_escapes(char const* at, char const* end, bool& escaped) {
   Fault fault;
   while (at < end) {
-    auto const* const escape = static_cast<char const*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
+    auto const* const escape =
+        static_cast<char const*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
     if (escape == nullptr) return true;
     escaped = true;
     at = scan_escape(escape + 1, end, fault);
@@ -33,7 +34,8 @@ bool good_escapes(char const* at, char const* end, bool& escaped) {
   return true;
 }
 
-// All that the walk needs, in one place that the compiler can keep in registers: no member function lets `this` out.
+// All that the walk needs, in one place that the compiler can keep in registers: no member function
+// lets `this` out.
 struct Walk {
   char const* text;
   char const* end;
@@ -45,7 +47,8 @@ struct Walk {
   std::uint32_t count = 0, depth = 0;
   bool opened = false;  // a container has begun and is not empty: its first value is next
 
-  [[gnu::always_inline]] bool add(Kind kind, std::uint32_t begin, std::uint32_t end_at, bool escaped) {
+  [[gnu::always_inline]] bool add(Kind kind, std::uint32_t begin, std::uint32_t end_at,
+                                  bool escaped) {
     if (depth > recorded_depth) return true;
     if (count == capacity) [[unlikely]]
       return false;
@@ -74,7 +77,8 @@ struct Walk {
     return good;
   }
 
-  // Nothing but white space may stand before the next token, or it was no number or literal: 1x, 1"a".
+  // Nothing but white space may stand before the next token, or it was no number or literal: 1x,
+  // 1"a".
   [[gnu::always_inline]] bool scalar(Kind kind, std::uint32_t at, char const* value_end) {
     if (value_end == nullptr) return false;
     auto const end_at = static_cast<std::uint32_t>(value_end - text);
@@ -113,11 +117,23 @@ struct Walk {
       case '"': return string<kBackslashes>(at);
       case '{': return open<kBackslashes>(at, '}');
       case '[': return open<kBackslashes>(at, ']');
-      case 't': case 'f': case 'n': {
+      case 't':
+      case 'f':
+      case 'n': {
         char const* const value_end = scan_literal(text + at, end, kind, fault);
         return scalar(kind, at, value_end);
       }
-      case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': {
+      case '-':
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7':
+      case '8':
+      case '9': {
         char const* const value_end = scan_number(text + at, end, kind, fault);
         return scalar(kind, at, value_end);
       }
@@ -148,24 +164,29 @@ struct Walk {
 };
 
 template <bool kBackslashes>
-bool walk(tape::Tape& tape, tape::ParseOptions const& options, std::span<std::uint32_t const> index) {
+bool walk(tape::Tape& tape, tape::ParseOptions const& options,
+          std::span<std::uint32_t const> index) {
   Level levels[tape::kNestingCap];  // not initialised
   char const* const text = base::as_text(tape.bytes).data();
-  Walk w{.text = text,
-         .end = text + tape.bytes.size(),
-         .next = index.data(),
-         .last = index.data() + index.size(),
-         .nodes = tape.nodes.data(),
-         .levels = levels,
-         .capacity = static_cast<std::uint32_t>(std::min<std::size_t>(tape.nodes.size(), UINT32_MAX - 1)),
-         .recorded_depth = static_cast<std::uint32_t>(std::min<std::size_t>(options.recorded_depth, tape::kNestingCap)),
-         .nesting_max = static_cast<std::uint32_t>(std::min(options.nesting_max, tape::kNestingCap))};
+  Walk w{
+      .text = text,
+      .end = text + tape.bytes.size(),
+      .next = index.data(),
+      .last = index.data() + index.size(),
+      .nodes = tape.nodes.data(),
+      .levels = levels,
+      .capacity =
+          static_cast<std::uint32_t>(std::min<std::size_t>(tape.nodes.size(), UINT32_MAX - 1)),
+      .recorded_depth = static_cast<std::uint32_t>(
+          std::min<std::size_t>(options.recorded_depth, tape::kNestingCap)),
+      .nesting_max = static_cast<std::uint32_t>(std::min(options.nesting_max, tape::kNestingCap))};
   return w.run<kBackslashes>();
 }
 
 }  // namespace
 
-bool scan_indexed(tape::Tape& tape, tape::ParseOptions const& options, std::span<std::uint32_t const> index) {
+bool scan_indexed(tape::Tape& tape, tape::ParseOptions const& options,
+                  std::span<std::uint32_t const> index) {
   bool const backslashes = std::memchr(tape.bytes.data(), '\\', tape.bytes.size()) != nullptr;
   return backslashes ? walk<true>(tape, options, index) : walk<false>(tape, options, index);
 }

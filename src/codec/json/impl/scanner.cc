@@ -27,7 +27,9 @@ std::string found(char const* at, char const* end) {
 }  // namespace
 
 Scanner::Scanner(tape::Tape& tape, tape::ParseOptions const& options)
-    : builder_(tape, options), begin_(base::as_text(tape.bytes).data()), end_(begin_ + tape.bytes.size()) {}
+    : builder_(tape, options),
+      begin_(base::as_text(tape.bytes).data()),
+      end_(begin_ + tape.bytes.size()) {}
 
 bool Scanner::run() {
   char const* at = begin_;
@@ -62,16 +64,29 @@ char const* Scanner::value(char const* at) {
     case '"': return string(at);
     case '{': return open(at, true);
     case '[': return open(at, false);
-    case 't': case 'f': case 'n': return scalar(at, false);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-      return scalar(at, true);
+    case 't':
+    case 'f':
+    case 'n': return scalar(at, false);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': return scalar(at, true);
     default: return fail(at, "a value");
   }
 }
 
 char const* Scanner::open(char const* at, bool object) {
-  if (builder_.full()) return fail(at, "no more levels of arrays and objects", base::ErrorCode::kTooLarge);
-  if (!builder_.open(object, offset(at))) return fail(at, "no more values", base::ErrorCode::kTooLarge);
+  if (builder_.full())
+    return fail(at, "no more levels of arrays and objects", base::ErrorCode::kTooLarge);
+  if (!builder_.open(object, offset(at)))
+    return fail(at, "no more values", base::ErrorCode::kTooLarge);
   at = space(at + 1);
   if (peek(at) == (object ? '}' : ']')) return close(at);
   opened_ = true;
@@ -94,7 +109,8 @@ char const* Scanner::after_value(char const* at) {
     char const c = peek(at);
     bool const object = builder_.in_object();
     if (c == ',') return object ? key(space(at + 1)) : at + 1;
-    if (c != (object ? '}' : ']')) return fail(at, object ? "',' or '}' after a member" : "',' or ']' after an element");
+    if (c != (object ? '}' : ']'))
+      return fail(at, object ? "',' or '}' after a member" : "',' or ']' after an element");
     at = close(at);
   }
   return at;
@@ -119,7 +135,8 @@ char const* Scanner::string_body(char const* at, bool& escaped) {
       __m128i const quote = _mm_cmpeq_epi8(text, _mm_set1_epi8('"'));
       __m128i const backslash = _mm_cmpeq_epi8(text, _mm_set1_epi8('\\'));
       __m128i const control = _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1F)), text);
-      auto const special = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)));
+      auto const special = static_cast<unsigned>(
+          _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)));
       auto const high = static_cast<unsigned>(_mm_movemask_epi8(text));
       if (special != 0) {
         high_bytes_ |= (high & (special ^ (special - 1))) != 0;
@@ -142,12 +159,14 @@ char const* Scanner::string_body(char const* at, bool& escaped) {
 
 char const* Scanner::scalar(char const* at, bool number) {
   Kind kind = Kind::kNull;
-  char const* const end = number ? scan_number(at, end_, kind, fault_) : scan_literal(at, end_, kind, fault_);
+  char const* const end =
+      number ? scan_number(at, end_, kind, fault_) : scan_literal(at, end_, kind, fault_);
   return end == nullptr ? nullptr : record(kind, at, end);
 }
 
 char const* Scanner::record(Kind kind, char const* begin, char const* end, bool escaped) {
-  if (!builder_.add(kind, offset(begin), offset(end), escaped)) return fail(begin, "no more values", base::ErrorCode::kTooLarge);
+  if (!builder_.add(kind, offset(begin), offset(end), escaped))
+    return fail(begin, "no more values", base::ErrorCode::kTooLarge);
   return end;
 }
 
@@ -165,8 +184,8 @@ std::nullptr_t Scanner::fail(char const* at, char const* expected, base::ErrorCo
 }
 
 base::Error Scanner::fault() const {
-  return {fault_code_,
-          fmt::format("JSON, byte {}: found {}, expected {}", fault_.at - begin_, found(fault_.at, end_), fault_.expected)};
+  return {fault_code_, fmt::format("JSON, byte {}: found {}, expected {}", fault_.at - begin_,
+                                   found(fault_.at, end_), fault_.expected)};
 }
 
 }  // namespace headrace::codec::json::impl

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scanner: one pass over a JSON document that checks all of RFC 8259 and fills a tape. It knows where an error is when it
-// meets it and needs no memory of its own, so it says what is wrong with what the quicker pass (indexed_scanner.h) has refused,
-// and reads documents that are too large for that one's index. UTF-8 is checked afterwards, and only when a byte above 0x7F was
-// seen.
+// Scanner: one pass over a JSON document that checks all of RFC 8259 and fills a tape. It knows
+// where an error is when it meets it and needs no memory of its own, so it says what is wrong with
+// what the quicker pass (indexed_scanner.h) has refused, and reads documents that are too large for
+// that one's index. UTF-8 is checked afterwards, and only when a byte above 0x7F was seen.
 //   Threads: one.   Lifetime: one run() per object.
 #pragma once
 
@@ -41,7 +41,8 @@ class Scanner {
   std::uint32_t offset(char const* at) const { return static_cast<std::uint32_t>(at - begin_); }
   char peek(char const* at) const { return at != end_ ? *at : '\0'; }
   bool check_utf8();
-  std::nullptr_t fail(char const* at, char const* expected, base::ErrorCode code = base::ErrorCode::kInvalidArgument);
+  std::nullptr_t fail(char const* at, char const* expected,
+                      base::ErrorCode code = base::ErrorCode::kInvalidArgument);
 
   TapeBuilder builder_;
   char const* const begin_;

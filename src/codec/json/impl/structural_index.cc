@@ -21,13 +21,15 @@ std::span<std::uint32_t const> StructuralIndex::find(base::Bytes bytes) {
   auto& stages = impl_->stages;
   if (!stages || stages->capacity() < bytes.size()) [[unlikely]] {
     std::size_t const capacity = std::bit_ceil(std::max(kFirstCapacity, bytes.size()));
-    if (simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, 1, stages) != simdjson::SUCCESS) {
+    if (simdjson::get_active_implementation()->create_dom_parser_implementation(
+            capacity, 1, stages) != simdjson::SUCCESS) {
       stages.reset();
       return {};
     }
   }
   auto const* const text = reinterpret_cast<std::uint8_t const*>(bytes.data());
-  if (stages->stage1(text, bytes.size(), simdjson::stage1_mode::regular) != simdjson::SUCCESS) return {};
+  if (stages->stage1(text, bytes.size(), simdjson::stage1_mode::regular) != simdjson::SUCCESS)
+    return {};
   return {stages->structural_indexes.get(), stages->n_structural_indexes};
 }
 

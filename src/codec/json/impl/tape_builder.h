@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TapeBuilder: what both passes do with a value that is good: a node, while it is not deeper than asked.
+// TapeBuilder: what both passes do with a value that is good: a node, while it is not deeper than
+// asked.
 //   Threads: one.   Lifetime: one document.
 #pragma once
 
@@ -20,9 +21,12 @@ class TapeBuilder {
       : tape_(tape),
         nodes_(tape.nodes.data()),
         capacity_(static_cast<std::uint32_t>(tape.nodes.size())),
-        recorded_depth_(static_cast<std::uint32_t>(std::min<std::size_t>(options.recorded_depth, tape::kNestingCap))),
+        recorded_depth_(static_cast<std::uint32_t>(
+            std::min<std::size_t>(options.recorded_depth, tape::kNestingCap))),
         nesting_max_(static_cast<std::uint32_t>(std::min(options.nesting_max, tape::kNestingCap))),
-        values_max_(static_cast<std::uint32_t>(std::min<std::size_t>(options.values_max, UINT32_MAX - 1))) {}
+        values_max_(
+            static_cast<std::uint32_t>(std::min<std::size_t>(options.values_max, UINT32_MAX - 1))) {
+  }
 
   std::uint32_t depth() const { return depth_; }
   bool full() const { return depth_ == nesting_max_; }
@@ -71,7 +75,8 @@ class TapeBuilder {
 
   bool grow() {
     if (capacity_ >= values_max_) return false;
-    tape_.nodes.resize(std::min<std::size_t>(std::max(kFirstNodes, std::size_t{capacity_} * 2), values_max_));
+    tape_.nodes.resize(
+        std::min<std::size_t>(std::max(kFirstNodes, std::size_t{capacity_} * 2), values_max_));
     nodes_ = tape_.nodes.data();
     capacity_ = static_cast<std::uint32_t>(tape_.nodes.size());
     return true;

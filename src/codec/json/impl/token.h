@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of the grammar that both passes check in the same way: numbers, literals, escapes.   Threads: pure.
+// The parts of the grammar that both passes check in the same way: numbers, literals, escapes.
+// Threads: pure.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ inline char const* scan_literal(char const* at, char const* end, tape::Kind& kin
   kind = *at == 't' ? tape::Kind::kTrue : *at == 'f' ? tape::Kind::kFalse : tape::Kind::kNull;
   char const* const word = *at == 't' ? "true" : *at == 'f' ? "false" : "null";
   std::size_t const size = *at == 'f' ? 5 : 4;
-  if (static_cast<std::size_t>(end - at) >= size && std::memcmp(at, word, size) == 0) return at + size;
+  if (static_cast<std::size_t>(end - at) >= size && std::memcmp(at, word, size) == 0)
+    return at + size;
   for (std::size_t i = 0; at != end && *at == word[i]; ++i) ++at;
   fault = {at, word};
   return nullptr;
@@ -59,7 +61,8 @@ inline char const* scan_literal(char const* at, char const* end, tape::Kind& kin
 // The escape whose backslash stands before `at`; returns where it ends, nullptr: `fault`.
 char const* scan_escape(char const* at, char const* end, Fault& fault);
 
-// Whether a number with too many digits or too large an exponent to be sure is beyond the largest double.
+// Whether a number with too many digits or too large an exponent to be sure is beyond the largest
+// double.
 bool overflows_double(std::string_view number);
 
 }  // namespace headrace::codec::json::impl

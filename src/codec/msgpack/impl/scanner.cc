@@ -20,7 +20,8 @@ std::uint64_t big_endian(std::byte const* at, std::size_t size) {
 
 bool has_high_bytes(base::Bytes bytes) {
   std::uint64_t all = 0;
-  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) all |= base::load<std::uint64_t>(bytes.data());
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8))
+    all |= base::load<std::uint64_t>(bytes.data());
   for (std::byte const b : bytes) all |= static_cast<std::uint64_t>(b);
   return (all & 0x8080808080808080ull) != 0;
 }
@@ -35,13 +36,16 @@ Scanner::Scanner(tape::Tape& tape, tape::ParseOptions const& options)
       values_max_(std::min<std::size_t>(options.values_max, UINT32_MAX - 1)) {}
 
 bool Scanner::run() {
-  if (bytes_.size() >= UINT32_MAX) return fail(0, "expected less than 4 GB", base::ErrorCode::kTooLarge);
+  if (bytes_.size() >= UINT32_MAX)
+    return fail(0, "expected less than 4 GB", base::ErrorCode::kTooLarge);
   do {
     if (depth_ > 0) --levels_[depth_ - 1].remaining;
     if (!value()) return false;
     while (depth_ > 0 && levels_[depth_ - 1].remaining == 0) close();
   } while (depth_ > 0);
-  if (at_ != bytes_.size()) return fail(at_, fmt::format("{} bytes after the value, expected the end", bytes_.size() - at_));
+  if (at_ != bytes_.size())
+    return fail(at_,
+                fmt::format("{} bytes after the value, expected the end", bytes_.size() - at_));
   return true;
 }
 
@@ -57,31 +61,50 @@ bool Scanner::value() {
     case 0xC0: return scalar(Kind::kNull, 1);
     case 0xC2: return scalar(Kind::kFalse, 1);
     case 0xC3: return scalar(Kind::kTrue, 1);
-    case 0xC4: case 0xC5: case 0xC6: {  // bin8, 16, 32
+    case 0xC4:
+    case 0xC5:
+    case 0xC6: {  // bin8, 16, 32
       std::size_t const bytes = std::size_t{1} << (f - 0xC4);
       return length(bytes, size) && binary(1 + bytes, size);
     }
-    case 0xC7: case 0xC8: case 0xC9: {  // ext8, 16, 32
+    case 0xC7:
+    case 0xC8:
+    case 0xC9: {  // ext8, 16, 32
       std::size_t const bytes = std::size_t{1} << (f - 0xC7);
       return length(bytes, size) && extension(2 + bytes, size);
     }
     case 0xCA: return scalar(Kind::kDouble, 5);
     case 0xCB: return scalar(Kind::kDouble, 9);
-    case 0xCC: case 0xCD: case 0xCE: case 0xCF: {  // uint8..64
-      bool const large = f == 0xCF && bytes_.size() - at_ > 1 && (bytes_[at_ + 1] & std::byte{0x80}) != std::byte{0};
+    case 0xCC:
+    case 0xCD:
+    case 0xCE:
+    case 0xCF: {  // uint8..64
+      bool const large = f == 0xCF && bytes_.size() - at_ > 1 &&
+                         (bytes_[at_ + 1] & std::byte{0x80}) != std::byte{0};
       return scalar(large ? Kind::kUint64 : Kind::kInt64, 1 + (std::size_t{1} << (f - 0xCC)));
     }
-    case 0xD0: case 0xD1: case 0xD2: case 0xD3: return scalar(Kind::kInt64, 1 + (std::size_t{1} << (f - 0xD0)));
-    case 0xD4: case 0xD5: case 0xD6: case 0xD7: case 0xD8: return extension(2, std::uint64_t{1} << (f - 0xD4));
-    case 0xD9: case 0xDA: case 0xDB: {  // str8, 16, 32
+    case 0xD0:
+    case 0xD1:
+    case 0xD2:
+    case 0xD3: return scalar(Kind::kInt64, 1 + (std::size_t{1} << (f - 0xD0)));
+    case 0xD4:
+    case 0xD5:
+    case 0xD6:
+    case 0xD7:
+    case 0xD8: return extension(2, std::uint64_t{1} << (f - 0xD4));
+    case 0xD9:
+    case 0xDA:
+    case 0xDB: {  // str8, 16, 32
       std::size_t const bytes = std::size_t{1} << (f - 0xD9);
       return length(bytes, size) && text(1 + bytes, size);
     }
-    case 0xDC: case 0xDD: {  // array16, 32
+    case 0xDC:
+    case 0xDD: {  // array16, 32
       std::size_t const bytes = f == 0xDC ? 2 : 4;
       return length(bytes, size) && container(Kind::kArray, 1 + bytes, size);
     }
-    case 0xDE: case 0xDF: {  // map16, 32
+    case 0xDE:
+    case 0xDF: {  // map16, 32
       std::size_t const bytes = f == 0xDE ? 2 : 4;
       return length(bytes, size) && container(Kind::kObject, 1 + bytes, size);
     }
@@ -99,7 +122,9 @@ bool Scanner::room(std::size_t header, std::uint64_t size, char const* what) {
   std::size_t const left = bytes_.size() - at_;
   if (left >= header && left - header >= size) [[likely]]
     return true;
-  return fail(at_, fmt::format("found the end after {} bytes, expected {} of {} bytes after a header of {}", left, what, size, header));
+  return fail(
+      at_, fmt::format("found the end after {} bytes, expected {} of {} bytes after a header of {}",
+                       left, what, size, header));
 }
 
 bool Scanner::scalar(Kind kind, std::size_t bytes) {
@@ -111,8 +136,9 @@ bool Scanner::text(std::size_t header, std::uint64_t size) {
   base::Bytes const characters = bytes_.subspan(at_ + header, size);
   if (has_high_bytes(characters) && !base::valid_utf8(base::as_text(characters))) {
     std::size_t const bad = base::find_invalid_utf8(base::as_text(characters)).value_or(0);
-    return fail(at_ + header + bad, fmt::format("found byte 0x{:02x} in a string, expected valid UTF-8",
-                                                static_cast<unsigned>(characters[bad])));
+    return fail(at_ + header + bad,
+                fmt::format("found byte 0x{:02x} in a string, expected valid UTF-8",
+                            static_cast<unsigned>(characters[bad])));
   }
   return record(Kind::kString, at_ + header + size);
 }
@@ -131,19 +157,26 @@ bool Scanner::timestamp(std::size_t header, std::uint64_t size) {
   std::byte const* const data = bytes_.data() + at_ + header;
   if (size != 4 && size != 8 && size != 12)
     return fail(at_, fmt::format("found a timestamp of {} bytes, expected 4, 8 or 12", size));
-  std::uint64_t const ns = size == 4 ? 0 : size == 8 ? big_endian(data, 8) >> 34 : big_endian(data, 4);
-  if (ns > 999'999'999) return fail(at_, fmt::format("found a timestamp with {} ns, expected at most 999999999", ns));
+  std::uint64_t const ns = size == 4   ? 0
+                           : size == 8 ? big_endian(data, 8) >> 34
+                                       : big_endian(data, 4);
+  if (ns > 999'999'999)
+    return fail(at_, fmt::format("found a timestamp with {} ns, expected at most 999999999", ns));
   return true;
 }
 
 bool Scanner::container(Kind kind, std::size_t header, std::uint64_t count) {
   if (depth_ == nesting_max_)
-    return fail(at_, fmt::format("found level {} of arrays and maps, expected at most {}", depth_ + 1, nesting_max_),
+    return fail(at_,
+                fmt::format("found level {} of arrays and maps, expected at most {}", depth_ + 1,
+                            nesting_max_),
                 base::ErrorCode::kTooLarge);
   std::uint64_t const values = kind == Kind::kObject ? 2 * count : count;
   std::size_t const left = bytes_.size() - at_ - header;  // length() has checked the header
   if (values > left)
-    return fail(at_, fmt::format("found {} bytes left, expected {} values of at least one byte each", left, values));
+    return fail(
+        at_, fmt::format("found {} bytes left, expected {} values of at least one byte each", left,
+                         values));
   std::uint32_t const node = depth_ <= recorded_depth_ ? count_ : kNoNode;
   std::size_t const begin = at_;
   if (!record(kind, begin + header)) return false;
@@ -169,11 +202,14 @@ bool Scanner::record(Kind kind, std::size_t end) {
   if (depth_ > recorded_depth_) return true;
   if (count_ == tape_.nodes.size()) {
     if (count_ >= values_max_)
-      return fail(begin, fmt::format("found value {}, expected at most {}", count_ + 1, values_max_), base::ErrorCode::kTooLarge);
+      return fail(begin,
+                  fmt::format("found value {}, expected at most {}", count_ + 1, values_max_),
+                  base::ErrorCode::kTooLarge);
     tape_.nodes.resize(std::min(std::max(kFirstNodes, tape_.nodes.size() * 2), values_max_));
   }
   std::uint32_t const index = count_++;
-  tape_.nodes[index] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), count_, kind, false, 0};
+  tape_.nodes[index] = {
+      static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), count_, kind, false, 0};
   return true;
 }
 

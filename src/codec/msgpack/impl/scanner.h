@@ -41,7 +41,8 @@ class Scanner {
   bool length(std::size_t bytes, std::uint64_t& size);
   bool room(std::size_t header, std::uint64_t size, char const* what);
   bool record(Kind kind, std::size_t end);
-  bool fail(std::size_t at, std::string what, base::ErrorCode code = base::ErrorCode::kInvalidArgument);
+  bool fail(std::size_t at, std::string what,
+            base::ErrorCode code = base::ErrorCode::kInvalidArgument);
 
   tape::Tape& tape_;
   base::Bytes const bytes_;

@@ -36,8 +36,10 @@ void render_key(std::string& out, Value key) {
   std::string text;
   if (key.is_string()) return json::append_string(out, key.text(text));
   render_msgpack(text, key);
-  if (text.front() == '"') out += text;  // a timestamp, NaN: a string already
-  else json::append_string(out, text);
+  if (text.front() == '"')
+    out += text;  // a timestamp, NaN: a string already
+  else
+    json::append_string(out, text);
 }
 
 void render_array(std::string& out, Value array) {
@@ -71,8 +73,10 @@ void render_stream(json::JsonWriter& writer, model::StreamPoints const& stream) 
   for (std::int64_t const ns : stream.times_ns) writer.value(base::Timestamp{ns});
   writer.end_array().key("values").begin_array();
   for (std::uint64_t const bits : stream.value_bits) {
-    if (stream.value_type == model::ValueType::kInt64) writer.value(static_cast<std::int64_t>(bits));
-    else writer.value(std::bit_cast<double>(bits));
+    if (stream.value_type == model::ValueType::kInt64)
+      writer.value(static_cast<std::int64_t>(bits));
+    else
+      writer.value(std::bit_cast<double>(bits));
   }
   writer.end_array().end_object();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MessagePack -> JSON and points -> JSON renderings (docs/formats/body-rendering.md).   Threads: pure.
+// The MessagePack -> JSON and points -> JSON renderings (docs/formats/body-rendering.md).
+// Threads: pure.
 #pragma once
 
 #include <string>

@@ -60,7 +60,8 @@ void unescape_json(std::string& out, std::string_view raw) {
   char const* at = raw.data() + 1;
   char const* const end = raw.data() + raw.size() - 1;
   while (at != end) {
-    auto const* const escape = static_cast<char const*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
+    auto const* const escape =
+        static_cast<char const*>(std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
     out.append(at, escape != nullptr ? escape : end);
     if (escape == nullptr) break;
     at = append_escape(out, escape + 1);

@@ -22,7 +22,8 @@ std::optional<base::Timestamp> join(std::int64_t seconds, std::uint64_t ns) {
     rest -= kNsPerSecond;
   }
   std::int64_t total = 0;
-  if (__builtin_mul_overflow(seconds, kNsPerSecond, &total) || __builtin_add_overflow(total, rest, &total))
+  if (__builtin_mul_overflow(seconds, kNsPerSecond, &total) ||
+      __builtin_add_overflow(total, rest, &total))
     return std::nullopt;
   return base::Timestamp{total};
 }
@@ -32,10 +33,12 @@ std::optional<base::Timestamp> join(std::int64_t seconds, std::uint64_t ns) {
 std::uint64_t msgpack_integer(base::Bytes raw) {
   unsigned const f = format(raw);
   if (f <= 0x7F) return f;
-  if (f >= 0xE0) return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int8_t>(f)));
+  if (f >= 0xE0)
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int8_t>(f)));
   std::uint64_t const value = big_endian(raw.data() + 1, raw.size() - 1);
   if (f <= 0xCF) return value;
-  unsigned const unused = 64 - 8 * static_cast<unsigned>(raw.size() - 1);  // int8..int64: spread the sign
+  unsigned const unused =
+      64 - 8 * static_cast<unsigned>(raw.size() - 1);  // int8..int64: spread the sign
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
 }
 
@@ -48,13 +51,20 @@ double msgpack_double(base::Bytes raw) {
 base::Bytes msgpack_payload(base::Bytes raw) {
   unsigned const f = format(raw);
   std::size_t header = 1;
-  if (f == 0xC4 || f == 0xD9) header = 2;
-  else if (f == 0xC5 || f == 0xDA) header = 3;
-  else if (f == 0xC6 || f == 0xDB) header = 5;
-  else if (f >= 0xD4 && f <= 0xD8) header = 2;  // fixext: format, type
-  else if (f == 0xC7) header = 3;
-  else if (f == 0xC8) header = 4;
-  else if (f == 0xC9) header = 6;
+  if (f == 0xC4 || f == 0xD9)
+    header = 2;
+  else if (f == 0xC5 || f == 0xDA)
+    header = 3;
+  else if (f == 0xC6 || f == 0xDB)
+    header = 5;
+  else if (f >= 0xD4 && f <= 0xD8)
+    header = 2;  // fixext: format, type
+  else if (f == 0xC7)
+    header = 3;
+  else if (f == 0xC8)
+    header = 4;
+  else if (f == 0xC9)
+    header = 6;
   return raw.subspan(header);
 }
 
@@ -70,7 +80,9 @@ std::optional<base::Timestamp> msgpack_timestamp(base::Bytes raw) {
       std::uint64_t const both = big_endian(data.data(), 8);
       return join(static_cast<std::int64_t>(both & ((std::uint64_t{1} << 34) - 1)), both >> 34);
     }
-    default: return join(static_cast<std::int64_t>(big_endian(data.data() + 4, 8)), big_endian(data.data(), 4));
+    default:
+      return join(static_cast<std::int64_t>(big_endian(data.data() + 4, 8)),
+                  big_endian(data.data(), 4));
   }
 }
 
