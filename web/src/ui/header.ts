@@ -43,7 +43,7 @@ export class Header {
     if (stored !== null) document.documentElement.dataset['theme'] = stored;
     this.labelTheme();
     this.element = h('header', { class: 'page-head' },
-      h('a', { class: 'brand', href: '/', 'aria-label': 'Headrace' }, mark(), h('span', { class: 'brand-name' }, 'Headrace')),
+      h('h1', {}, h('a', { class: 'brand', href: '/', 'aria-label': 'Headrace' }, mark(), h('span', { class: 'brand-name' }, 'Headrace'))),
       this.connection,
       h('div', { class: 'facts' }, this.durability, this.stored, this.uptime),
       this.theme);

@@ -47,7 +47,7 @@ class ReceiverCard {
       h('div', { class: 'receiver-head' }, wheel(),
         h('div', {}, h('h3', {}, name), h('p', { class: 'receiver-kind' }, this.kind, this.state))),
       h('dl', { class: 'receiver-figures' },
-        h('div', {}, h('dt', {}, 'led to it'), this.accepted),
+        h('div', {}, h('dt', {}, 'accepted'), this.accepted),
         h('div', {}, h('dt', {}, 'lag'), this.lag),
         h('div', {}, h('dt', {}, 'dead letters'), this.dead)),
       this.bar, this.note);
