@@ -25,9 +25,10 @@ base::Error wrong(std::string_view text, std::string_view why) {
 // Splits "host:port" or "[v6]:port" into url.host and the text of the port.
 std::string_view take_host(std::string_view authority, Url& url) {
   if (authority.starts_with('[')) {
-    auto const end = std::min(authority.find(']'), authority.size());
+    auto const end = authority.find(']');
+    if (end == authority.npos) return "";
     url.host = authority.substr(1, end - 1);
-    return authority.substr(std::min(end + 1, authority.size()));
+    return authority.substr(end + 1);
   }
   auto const colon = std::min(authority.find(':'), authority.size());
   url.host = authority.substr(0, colon);

@@ -245,16 +245,9 @@ TEST_F(WebSocketTest, RefusesUpgradesPrecisely) {
   }
 }
 
-TEST_F(WebSocketTest, TalksToItsClient) {
-  on_text_ = [](WebSocket& s, std::string_view text) {
-    s.send_text("re " + std::string(text));
-    s.send_binary("b");
-    if (text == "end") s.close(CloseCode::kPolicyViolation, "enough");
-  };
+TEST_F(WebSocketTest, AgreesOnASubprotocol) {
   start();
-  connect({.subprotocols = {"v1", "v0"}}, [](WebSocket& s, std::string_view text) {
-    if (text == "re hi") s.send_text("end");
-  });
+  connect({.subprotocols = {"v1", "v0"}});
   EXPECT_EQ(seen_.next(), "open v1");
   EXPECT_EQ(mine_.next(), "open v1");
 }
@@ -307,7 +300,6 @@ TEST_F(WebSocketTest, SaysWhyItCannotConnect) {
 }
 
 TEST_F(WebSocketTest, TimesOutAServerThatDoesNotAnswer) {
-  IoThreads silent_threads(1);
   int const silent = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -359,7 +351,10 @@ TEST_F(WebSocketTest, PausesWithinARead) {
   auto* const socket = paused.get_future().get();
   p.send(frame(1, "c"));
   socket->thread().post([socket] { socket->resume_reading(); });
-  EXPECT_EQ(seen_.next(), "text b");
+  std::string after;
+  while (after.find("text c") == after.npos && after.find("nothing") == after.npos)
+    after += seen_.next() + ",";
+  EXPECT_TRUE(after == "text b,text c," || after == "text b,read end,text c,") << after;
 }
 
 TEST_F(WebSocketTest, BoundsWhatAPeerDoesNotRead) {
