@@ -30,10 +30,10 @@ struct DeadLetter {
 
 // Which ones. All given conditions must hold; none given: all.
 struct DeadLetterFilter {
-  std::optional<std::uint64_t> id;
-  std::string data_type;
-  std::string source;
-  std::optional<base::ErrorCode> code;
+  std::optional<std::uint64_t> id = {};
+  std::string data_type = {};
+  std::string source = {};
+  std::optional<base::ErrorCode> code = {};
 };
 
 struct DeadLetterPage {

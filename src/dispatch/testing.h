@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "broker/memory/memory_broker.h"
+#include "codec/record/points.h"
 #include "codec/record/record_writer.h"
 #include "dispatch/dispatcher.h"
 
@@ -99,7 +100,7 @@ struct World {
     std::string source = "s";
     std::uint8_t producer = 1;
     std::uint32_t epoch = 0;
-    std::vector<std::uint64_t> sequences;
+    std::vector<std::uint64_t> sequences = {};
     std::string body = "{}";
     codec::record::Kind kind = codec::record::Kind::kMessages;
   };
