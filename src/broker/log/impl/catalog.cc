@@ -128,11 +128,11 @@ std::vector<std::uint64_t> Catalog::removable(IsExpired const& expired, bool old
   return out;
 }
 
-bool Catalog::active_expired(IsExpired const& expired) const {
+bool Catalog::active_all(IsExpired const& is) const {
   std::lock_guard const lock(mutex_);
   if (active_ == nullptr || active_->index->records() == 0) return false;
   auto const& partitions = active_->index->partitions();
-  return std::all_of(partitions.begin(), partitions.end(), [&](auto const& p) { return expired(p.second.summary); });
+  return std::all_of(partitions.begin(), partitions.end(), [&](auto const& p) { return is(p.second.summary); });
 }
 
 bool Catalog::any_sealed() const {

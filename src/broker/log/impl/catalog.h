@@ -76,7 +76,8 @@ class Catalog {
   // Sealed segments that `expired` says may go and nobody holds; `oldest_only`: at most the oldest.
   using IsExpired = std::function<bool(PartitionSummary const&)>;
   std::vector<std::uint64_t> removable(IsExpired const& expired, bool oldest_only) const;
-  bool active_expired(IsExpired const& expired) const;
+  // True when the active segment has records and `is` holds for every partition in it.
+  bool active_all(IsExpired const& is) const;
   bool any_sealed() const;
   // What the file `removed` will say once these are gone; then take them out.
   RemovedState removed_after(std::vector<std::uint64_t> const& numbers) const;

@@ -68,6 +68,8 @@ class LogWriter {
   // Segments.
   base::Result<void> ensure_room(std::uint64_t bytes);
   base::Result<void> seal();
+  base::Result<void> cut();
+  base::Result<void> roll();
   void write_index(SegmentIndex const& index);
   base::Result<void> open_segment(std::uint64_t bytes);
   base::Result<std::string> take_spare(std::uint64_t bytes);

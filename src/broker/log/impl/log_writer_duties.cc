@@ -180,15 +180,14 @@ void LogWriter::retain() {
   if (fenced_) return;
   auto const topics = topics_.topics();
   auto const now = clock_.now().ns;
-  auto const expired = [&](PartitionSummary const& p) {
-    auto const id = p.partition.topic;
-    return id > 0 && id <= topics.size() && now - p.received_max_ns > topics[id - 1].retention.count();
+  auto const over = [&](TopicPartition tp, std::int64_t received) {
+    return tp.topic > 0 && tp.topic <= topics.size() && now - received > topics[tp.topic - 1].retention.count();
   };
+  auto const expired = [&](PartitionSummary const& p) { return over(p.partition, p.received_max_ns); };
+  auto const begins_to = [&](PartitionSummary const& p) { return over(p.partition, p.received_min_ns); };
   base::Result<void> done;
-  if (catalog_.active_expired(expired)) {
-    done = seal();
-    if (done) done = open_segment(padded(options_.segment_bytes));
-  }
+  // Or little traffic would keep old records until the segment is full.
+  if (active_ != nullptr && catalog_.active_all(begins_to)) done = roll();
   if (auto const numbers = catalog_.removable(expired, false); done && !numbers.empty()) done = remove_segments(numbers);
   if (!done) note_error(done.error());
 }
@@ -221,15 +220,22 @@ void LogWriter::heal() {
   state_ = "ok";
 }
 
+// Seals before the segment is full, giving back what it does not need.
+base::Result<void> LogWriter::cut() {
+  if (active_->synced < active_->end) HEADRACE_TRY_VOID(sync());
+  if (active_->file->truncate(active_->end)) active_->bytes = active_->end;
+  return seal();
+}
+
+base::Result<void> LogWriter::roll() {
+  HEADRACE_TRY_VOID(cut());
+  return open_segment(padded(options_.segment_bytes));
+}
+
 void LogWriter::close() {
   drain();
   if (fenced_ || active_ == nullptr) return;
-  auto const end = active_->end;
-  if (active_->synced < end) {
-    if (auto const synced = sync(); !synced) return note_error(synced.error());
-  }
-  if (active_->file->truncate(end)) active_->bytes = end;
-  (void)seal();
+  if (auto const done = cut(); !done) note_error(done.error());
 }
 
 }  // namespace headrace::broker::log
