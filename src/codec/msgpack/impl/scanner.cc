@@ -19,11 +19,19 @@ std::uint64_t big_endian(std::byte const* at, std::size_t size) {
 }
 
 bool has_high_bytes(base::Bytes bytes) {
-  std::uint64_t all = 0;
-  for (; bytes.size() >= 8; bytes = bytes.subspan(8))
-    all |= base::load<std::uint64_t>(bytes.data());
-  for (std::byte const b : bytes) all |= static_cast<std::uint64_t>(b);
-  return (all & 0x8080808080808080ull) != 0;
+  constexpr std::uint64_t kHigh = 0x8080808080808080ull;
+  std::byte const* const at = bytes.data();
+  std::size_t const size = bytes.size();
+  if (size >= 8) {
+    std::uint64_t all = base::load<std::uint64_t>(at + size - 8);  // overlaps what is read below
+    for (std::size_t i = 0; i + 8 < size; i += 8) all |= base::load<std::uint64_t>(at + i);
+    return (all & kHigh) != 0;
+  }
+  if (size >= 4)
+    return ((base::load<std::uint32_t>(at) | base::load<std::uint32_t>(at + size - 4)) & kHigh) !=
+           0;
+  if (size == 0) return false;
+  return ((at[0] | at[size / 2] | at[size - 1]) & std::byte{0x80}) != std::byte{0};
 }
 
 }  // namespace
@@ -31,6 +39,8 @@ bool has_high_bytes(base::Bytes bytes) {
 Scanner::Scanner(tape::Tape& tape, tape::ParseOptions const& options)
     : tape_(tape),
       bytes_(tape.bytes),
+      nodes_(tape.nodes.data()),
+      capacity_(tape.nodes.size()),
       recorded_depth_(options.recorded_depth),
       nesting_max_(std::min(options.nesting_max, tape::kNestingCap)),
       values_max_(std::min<std::size_t>(options.values_max, UINT32_MAX - 1)) {}
@@ -47,6 +57,22 @@ bool Scanner::run() {
     return fail(at_,
                 fmt::format("{} bytes after the value, expected the end", bytes_.size() - at_));
   return true;
+}
+
+inline bool Scanner::scalar(Kind kind, std::size_t bytes) {
+  return room(1, bytes - 1, "a number") && record(kind, at_ + bytes);
+}
+
+inline bool Scanner::text(std::size_t header, std::uint64_t size) {
+  if (!room(header, size, "a string")) return false;
+  base::Bytes const characters = bytes_.subspan(at_ + header, size);
+  if (has_high_bytes(characters) && !base::valid_utf8(base::as_text(characters))) {
+    std::size_t const bad = base::find_invalid_utf8(base::as_text(characters)).value_or(0);
+    return fail(at_ + header + bad,
+                fmt::format("found byte 0x{:02x} in a string, expected valid UTF-8",
+                            static_cast<unsigned>(characters[bad])));
+  }
+  return record(Kind::kString, at_ + header + size);
 }
 
 bool Scanner::value() {
@@ -118,29 +144,10 @@ bool Scanner::length(std::size_t bytes, std::uint64_t& size) {
   return true;
 }
 
-bool Scanner::room(std::size_t header, std::uint64_t size, char const* what) {
-  std::size_t const left = bytes_.size() - at_;
-  if (left >= header && left - header >= size) [[likely]]
-    return true;
+bool Scanner::ends_early(std::size_t header, std::uint64_t size, char const* what) {
   return fail(
       at_, fmt::format("found the end after {} bytes, expected {} of {} bytes after a header of {}",
-                       left, what, size, header));
-}
-
-bool Scanner::scalar(Kind kind, std::size_t bytes) {
-  return room(1, bytes - 1, "a number") && record(kind, at_ + bytes);
-}
-
-bool Scanner::text(std::size_t header, std::uint64_t size) {
-  if (!room(header, size, "a string")) return false;
-  base::Bytes const characters = bytes_.subspan(at_ + header, size);
-  if (has_high_bytes(characters) && !base::valid_utf8(base::as_text(characters))) {
-    std::size_t const bad = base::find_invalid_utf8(base::as_text(characters)).value_or(0);
-    return fail(at_ + header + bad,
-                fmt::format("found byte 0x{:02x} in a string, expected valid UTF-8",
-                            static_cast<unsigned>(characters[bad])));
-  }
-  return record(Kind::kString, at_ + header + size);
+                       bytes_.size() - at_, what, size, header));
 }
 
 bool Scanner::binary(std::size_t header, std::uint64_t size) {
@@ -189,27 +196,19 @@ void Scanner::close() {
   std::uint16_t const nesting = static_cast<std::uint16_t>(level.nesting + 1);
   if (depth_ > 0) levels_[depth_ - 1].nesting = std::max(levels_[depth_ - 1].nesting, nesting);
   if (level.node == kNoNode) return;
-  tape::Node& node = tape_.nodes[level.node];
+  tape::Node& node = nodes_[level.node];
   node.end = static_cast<std::uint32_t>(at_);
   node.next = count_;
   node.nesting = nesting;
 }
 
-// Moves on to `end`.
-bool Scanner::record(Kind kind, std::size_t end) {
-  std::size_t const begin = at_;
-  at_ = end;
-  if (depth_ > recorded_depth_) return true;
-  if (count_ == tape_.nodes.size()) {
-    if (count_ >= values_max_)
-      return fail(begin,
-                  fmt::format("found value {}, expected at most {}", count_ + 1, values_max_),
-                  base::ErrorCode::kTooLarge);
-    tape_.nodes.resize(std::min(std::max(kFirstNodes, tape_.nodes.size() * 2), values_max_));
-  }
-  std::uint32_t const index = count_++;
-  tape_.nodes[index] = {
-      static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), count_, kind, false, 0};
+bool Scanner::grow(std::size_t begin) {
+  if (count_ >= values_max_)
+    return fail(begin, fmt::format("found value {}, expected at most {}", count_ + 1, values_max_),
+                base::ErrorCode::kTooLarge);
+  tape_.nodes.resize(std::min(std::max(kFirstNodes, tape_.nodes.size() * 2), values_max_));
+  nodes_ = tape_.nodes.data();
+  capacity_ = tape_.nodes.size();
   return true;
 }
 

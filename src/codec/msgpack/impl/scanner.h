@@ -39,14 +39,38 @@ class Scanner {
   void close();
   // A length of `bytes` bytes after the format byte.
   bool length(std::size_t bytes, std::uint64_t& size);
-  bool room(std::size_t header, std::uint64_t size, char const* what);
-  bool record(Kind kind, std::size_t end);
-  bool fail(std::size_t at, std::string what,
-            base::ErrorCode code = base::ErrorCode::kInvalidArgument);
+  bool room(std::size_t header, std::uint64_t size, char const* what) {
+    std::size_t const left = bytes_.size() - at_;
+    if (left >= header && left - header >= size) [[likely]]
+      return true;
+    return ends_early(header, size, what);
+  }
+  [[gnu::cold]] bool ends_early(std::size_t header, std::uint64_t size, char const* what);
+  // Moves on to `end`.
+  bool record(Kind kind, std::size_t end) {
+    std::size_t const begin = at_;
+    at_ = end;
+    if (depth_ > recorded_depth_) return true;
+    if (count_ == capacity_ && !grow(begin)) [[unlikely]]
+      return false;
+    nodes_[count_] = {static_cast<std::uint32_t>(begin),
+                      static_cast<std::uint32_t>(end),
+                      count_ + 1,
+                      kind,
+                      false,
+                      0};
+    ++count_;
+    return true;
+  }
+  bool grow(std::size_t begin);
+  [[gnu::cold]] bool fail(std::size_t at, std::string what,
+                          base::ErrorCode code = base::ErrorCode::kInvalidArgument);
 
   tape::Tape& tape_;
   base::Bytes const bytes_;
   std::size_t at_ = 0;
+  tape::Node* nodes_;
+  std::size_t capacity_;
   std::uint32_t count_ = 0, depth_ = 0;
   std::size_t const recorded_depth_, nesting_max_, values_max_;
   base::Error fault_;
