@@ -14,7 +14,7 @@ function(content_type_of file out)
   else()
     math(EXPR at "${at} + 1")
     list(GET types ${at} type)
-    string(REPLACE " charset" "\; charset" type "${type}")  # not in the list: it would be a separator there
+    string(REPLACE " charset" "; charset" type "${type}")  # not in the list: it would be a separator there
     set(${out} "${type}" PARENT_SCOPE)
   endif()
 endfunction()

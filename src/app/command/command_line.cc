@@ -161,7 +161,7 @@ class Reader {
         "  headrace user add node-1                  add an agent; prints its token once\n"
         "  headrace user add alice --role viewer     admin, agent or viewer\n"
         "  headrace user token node-1 --expires 90d  one more token\n"
-        "  headrace user revoke 3f2a9c0d1e           by the token's id\n"
+        "  headrace user revoke node-1 3f2a9c0d      by the token's id\n"
         "As soon as there is a user, every request needs a token.");
     auto* add = user_verb(*group, "add", "Add a user and print a token for it.", Verb::kUserAdd);
     add->add_option("--role", out_.role, "What it may do")->check(CLI::IsMember({"admin", "agent", "viewer"}))->capture_default_str();
@@ -174,9 +174,10 @@ class Reader {
     user_verb(*group, "remove", "Remove a user with its tokens and claims.", Verb::kUserRemove);
     auto* token = user_verb(*group, "token", "Make one more token for a user and print it.", Verb::kUserToken);
     token->add_option("--expires", out_.expires, "It ends after this, as 90d")->type_name("DURATION");
-    auto* revoke = verb(*group, "revoke", "Revoke one token.", Verb::kUserRevoke);
-    server_options(*revoke);
-    revoke->add_option("token", out_.token_id, "The token's id: the part between its underscores")->required()->type_name("TOKEN_ID");
+    auto* revoke = user_verb(*group, "revoke", "Revoke one token of a user.", Verb::kUserRevoke);
+    revoke->add_option("token", out_.token_id, "The token's id: the part between its underscores")
+        ->required()
+        ->type_name("TOKEN_ID");
   }
 
   CLI::App* user_verb(CLI::App& group, char const* name, char const* help, Verb v) {

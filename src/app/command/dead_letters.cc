@@ -68,7 +68,7 @@ base::Result<void> change(CommandLine const& line, Remote& remote) {
 }  // namespace
 
 int run_dead_letters(CommandLine const& line) {
-  return with_remote(line, [&](Remote& remote) {
+  return with_remote(line, Remote::Offline::kEverything, [&](Remote& remote) {
     if (line.verb == Verb::kDeadLettersList) return list(line, remote);
     if (line.verb == Verb::kDeadLettersShow) return show(line, remote);
     return change(line, remote);

@@ -76,15 +76,16 @@ base::Result<RemoteAddress> Remote::find(CommandLine const& line, Config const& 
   return RemoteAddress{.url = holder->url, .token = std::move(token), .local = true};
 }
 
-base::Result<Remote> Remote::open(CommandLine const& line, Config const& config) {
+base::Result<Remote> Remote::open(CommandLine const& line, Config const& config, Offline offline) {
   auto address = find(line, config);
   std::unique_ptr<Service> service;
   if (!address) {
     if (!line.server.empty() || DataDir::holder(config.data_dir)) return address.error();
-    if (!std::filesystem::exists(config.data_dir + "/FORMAT"))
+    bool const users = offline == Offline::kUsers;
+    if (!users && !std::filesystem::exists(config.data_dir + "/FORMAT"))
       return base::Error{base::ErrorCode::kNotFound, fmt::format("there is no data directory at {}", config.data_dir)};
     base::configure_log(base::LogLevel::kError, base::LogFormat::kAuto);
-    HEADRACE_TRY(service, Service::start(config, {.demo = false, .commands = true}));
+    HEADRACE_TRY(service, Service::start(config, {.demo = false, .commands = true, .users_only = users}));
     HEADRACE_TRY(auto token, read_token(service->admin_token_path()));
     address = RemoteAddress{.url = service->url(), .token = std::move(token), .local = true};
   }
@@ -127,10 +128,10 @@ base::Result<void> Remote::each(std::string target, std::string_view member, std
   }
 }
 
-int with_remote(CommandLine const& line, std::function<base::Result<void>(Remote&)> const& command) {
+int with_remote(CommandLine const& line, Remote::Offline offline, std::function<base::Result<void>(Remote&)> const& command) {
   auto const loaded = load_or_complain(line.config);
   if (!loaded) return kExitUsage;
-  auto remote = Remote::open(line, loaded->config);
+  auto remote = Remote::open(line, loaded->config, offline);
   base::Result<void> done;
   if (remote)
     done = command(*remote);

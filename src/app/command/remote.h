@@ -26,7 +26,9 @@ struct RemoteAddress {
 
 class Remote {
  public:
-  static base::Result<Remote> open(CommandLine const& line, Config const& config);
+  // What is started when no server runs: all of it on data that is there, or users alone, on data that may not be there yet.
+  enum class Offline : unsigned char { kEverything, kUsers };
+  static base::Result<Remote> open(CommandLine const& line, Config const& config, Offline offline);
   // Where the server is, without starting one. unavailable: none runs.
   static base::Result<RemoteAddress> find(CommandLine const& line, Config const& config);
 
@@ -45,6 +47,6 @@ class Remote {
 };
 
 // Runs a command against the Remote; prints what went wrong and gives the exit code.
-int with_remote(CommandLine const& line, std::function<base::Result<void>(Remote&)> const& command);
+int with_remote(CommandLine const& line, Remote::Offline offline, std::function<base::Result<void>(Remote&)> const& command);
 
 }  // namespace headrace::app

@@ -7,10 +7,7 @@
 
 #include "agent/agent.h"
 #include "api/api.h"
-#if __has_include("api/users_routes.h")
 #include "api/users_routes.h"
-#define HEADRACE_USERS_ROUTES 1
-#endif
 #include "app/wiring/data_dir.h"
 #include "app/wiring/make_agent.h"
 #include "app/wiring/make_tls.h"
@@ -87,7 +84,7 @@ base::Result<void> Service::Parts::make_identity() {
   authenticator_options.origin_policy = {.host_names = config.http.allowed_hosts, .origins = config.http.allowed_origins};
   authenticator = std::make_unique<identity::Authenticator>(*identity, clock, std::move(authenticator_options));
   for (auto const& address : config.http.listen) {
-    if (is_loopback(address.host) || identity->has_users()) continue;
+    if (is_loopback(address.host) || identity->has_users() || options.commands) continue;
     return base::Error{base::ErrorCode::kInvalidArgument,
                        fmt::format("http.listen: {} can be reached from other machines, and there is no user yet; add one first: "
                                    "headrace user add NAME --role admin --data {}",
@@ -220,9 +217,10 @@ base::Result<void> Service::Parts::make_server() {
   net::HttpServerOptions http;
   HEADRACE_TRY(auto const tls, make_tls(config, *data));
   for (auto const& address : config.http.listen) {
-    bool const hidden = options.commands;
-    http.listeners.push_back({.address = hidden ? "127.0.0.1" : address.host, .port = hidden ? std::uint16_t{0} : address.port, .tls = hidden ? std::nullopt : tls});
-    if (hidden) break;
+    if (options.commands)
+      http.listeners = {{.address = "127.0.0.1", .port = 0, .tls = std::nullopt}};
+    else
+      http.listeners.push_back({.address = address.host, .port = address.port, .tls = tls});
   }
   http.authorize = [this](net::RequestHead const& head) { return authenticator->admit(head); };
   http.body_bytes_before_auth_max = config.anonymous_bytes_max;
@@ -232,10 +230,8 @@ base::Result<void> Service::Parts::make_server() {
   http.idle_timeout = in_ms(config.http.idle_timeout);
   http.body_grace = in_ms(config.http.body_grace);
   server = std::make_unique<net::HttpServer>(*threads, std::move(http));
-  api->add_routes(*server);
-#ifdef HEADRACE_USERS_ROUTES
+  if (api) api->add_routes(*server);
   api::add_users_routes(*server, *authenticator);
-#endif
   if (!options.commands) {
     if (config.http_messages_enabled) ingest::http_messages::add_route(*server, *ingest);
     if (config.agent_websocket.enabled) {
@@ -273,6 +269,10 @@ base::Result<void> Service::Parts::start() {
   HEADRACE_TRY_VOID(make_data());
   HEADRACE_TRY_VOID(make_identity());
   threads = std::make_unique<net::IoThreads>(static_cast<unsigned>(config.threads));
+  if (options.users_only) {
+    threads->start();
+    return make_server();
+  }
   HEADRACE_TRY_VOID(make_broker());
   threads->start();
   HEADRACE_TRY_VOID(make_ingest());

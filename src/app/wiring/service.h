@@ -21,6 +21,7 @@ namespace headrace::app {
 struct ServiceOptions {
   bool demo = false;      // an agent in this process reports this machine
   bool commands = false;  // for one command on the data: no handlers, one port of loopback that nobody is told
+  bool users_only = false;  // with commands: nothing but the routes of users
 };
 
 class Service {
