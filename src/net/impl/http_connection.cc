@@ -60,7 +60,7 @@ void HttpConnection::process(std::span<char> bytes) {
   processing_ = false;
   if (upgraded_ || gone_ || connection_.closing()) return;
   if (stage_ != Stage::kReading && !bytes.empty()) hold(bytes);
-  if (stage_ == Stage::kReading && !parser_.between_messages()) parser_.keep_head();
+  if (stage_ == Stage::kReading) parser_.keep_head();
   update_phase();
 }
 

@@ -98,7 +98,6 @@ void HttpParser::start_next() {
   started_ = false;
   scanned_ = 0;
   trailer_bytes_ = 0;
-  kept_.release();
 }
 
 HttpEvent HttpParser::next(std::span<char>& input) {
@@ -116,6 +115,7 @@ HttpEvent HttpParser::next(std::span<char>& input) {
 }
 
 HttpEvent HttpParser::next_head(std::span<char>& input) {
+  if (!started_) kept_.release();  // of the message before, which kEnd still showed
   // RFC 9112 2.2: blank lines before a request line are skipped.
   while (!started_ && saved_.empty() && !input.empty() && (input[0] == '\r' || input[0] == '\n')) {
     if (input[0] == '\r' && input.size() == 1) break;
@@ -337,6 +337,7 @@ void HttpParser::set_framing(HttpFraming framing, std::uint64_t length) {
 }
 
 void HttpParser::keep_head() {
+  if (!in_body()) return;  // no head is under way that was shown
   if (!kept_.empty() && head_bytes_.data() == kept_.data()) return;
   PaddedBuffer copy;
   copy.append(head_bytes_.data(), head_bytes_.size());

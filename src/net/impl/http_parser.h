@@ -33,7 +33,7 @@ enum class HttpRole : unsigned char { kRequest, kResponse };
 
 enum class HttpEvent : unsigned char {
   kNeedMore,  // all input was taken or kept
-  kHead,      // head() is valid until the next call, longer after keep_head()
+  kHead,      // head() is valid while the input is; after keep_head() until the call after kEnd
   kBody,      // body_piece() is a view of the input
   kEnd,       // the message is complete; the next call starts the next message
   kFault,     // fault() says why; every further call says the same
@@ -65,7 +65,8 @@ class HttpParser {
   HttpHead const& head() const { return head_; }
   std::span<char> body_piece() const { return body_piece_; }
   HttpFault const& fault() const { return fault_; }
-  // Copies the head to memory of the parser's own, so that its views survive the input.
+  // Copies the head of the message under way to memory of the parser's own, so that its views survive the input.
+  // Nothing happens between messages.
   void keep_head();
   // A response's head is followed by no body whatever it says (the answer to HEAD). Call within kHead.
   void no_body() { set_framing(HttpFraming::kNone, 0); }

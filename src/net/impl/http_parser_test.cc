@@ -126,7 +126,7 @@ TEST(HttpParser, AnySplitSaysTheSame) {
     for (std::size_t at = 1; at < c.bytes.size(); ++at) {
       Feeder halves(c.role);
       halves.feed(c.bytes.substr(0, at));
-      if (!halves.said.ends_with("fault 400\n")) halves.feed(c.bytes.substr(at));
+      if (halves.said.find("fault") == std::string::npos) halves.feed(c.bytes.substr(at));
       ASSERT_EQ(halves.said, c.said) << "split at " << at;
     }
     Feeder bytes(c.role);
