@@ -129,10 +129,11 @@ bool EnvelopeDecoder::read_name(Field field, Value value, Place place, std::stri
       field == Field::kSource ? model::check_source(out, limits_) : model::check_message_id(out, limits_);
   if (!checked) {
     // The check names its field; the path has named it already.
-    std::string_view why = checked.error().context;
+    auto const error = checked.error();
+    std::string_view why = error.context;
     if (auto const colon = why.find(": "); colon != why.npos && why.substr(0, colon).find(' ') == why.npos)
       why.remove_prefix(colon + 2);
-    return wrong(field, value, place, checked.error().code, why);
+    return wrong(field, value, place, error.code, why);
   }
   if (field == Field::kSource) last_source_ = out;
   return true;
