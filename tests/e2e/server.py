@@ -169,7 +169,7 @@ class Server:
         """All messages that match, over as many pages as there are."""
         found, cursor = [], None
         while True:
-            page = {**query, **({"cursor": cursor} if cursor else {})}
+            page = {"wait": "30s", **query, **({"cursor": cursor} if cursor else {})}
             reply = self.get("/api/v1/messages?" + urllib.parse.urlencode({k.rstrip("_"): v for k, v in page.items()}))
             assert reply.status == 200, (reply.status, reply.body)
             answer = reply.json()

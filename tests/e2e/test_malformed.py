@@ -140,7 +140,7 @@ def test_bytes_that_are_no_http(server: Server):
 
 
 def test_slow_loris_is_closed_and_blocks_nobody(make_server):
-    server = make_server(settings={"http.request_timeout": "1s", "http.idle_timeout": "1s"}).start()
+    server = make_server(settings={"http.header_timeout": "1s", "http.idle_timeout": "1s"}).start()
     slow = [server.connect() for _ in range(50)]
     for connection in slow:
         connection.sendall(b"POST /api/v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Le")
