@@ -86,7 +86,7 @@ TEST(JsonDifferential, BothPassesAndSimdjsonAgreeOnMutatedDocuments) {
   impl::StructuralIndex structural;
   simdjson::dom::parser other;
   int accepted = 0;
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < 40'000; ++i) {
     std::string const text = mutated(random);
     tape::ParseOptions const options{
         .nesting_max = 8, .recorded_depth = random.below(4) == 0 ? random.below(4) : SIZE_MAX};
@@ -112,8 +112,8 @@ TEST(JsonDifferential, BothPassesAndSimdjsonAgreeOnMutatedDocuments) {
           << why;
     }
   }
-  EXPECT_GT(accepted, 10'000);
-  EXPECT_LT(accepted, 90'000);
+  EXPECT_GT(accepted, 4'000);
+  EXPECT_LT(accepted, 36'000);
 }
 
 // The document ends where memory ends.
