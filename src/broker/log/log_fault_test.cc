@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log on a disk that fails, fills up, tears and lies. Stepped by hand, so that every run is the same.
+#include <fmt/format.h>
+
+#include "base/faulty_file_system.h"
+#include "broker/contract_kit.h"
+#include "broker/log/impl/log_engine.h"
+#include "broker/log/log_check.h"
+
+namespace headrace::broker::log {
+namespace {
+
+class LogFaults : public testing::Test {
+ protected:
+  LogFaults() {
+    options_.directory = "/log";
+    options_.segment_bytes = 64u << 10;
+    options_.disk_budget_bytes = 0;
+    options_.reserve_bytes = 8192;
+    options_.idle_mark_after = std::chrono::milliseconds(100);
+  }
+  ~LogFaults() override { drop(); }
+
+  base::Result<void> open() {
+    auto broker = LogBroker::open(options_, fs_, clock_, false);
+    if (!broker) return broker.error();
+    broker_ = std::move(*broker);
+    auto const state = broker_->open_topic(make_type("a", 2));
+    if (!state) return state.error();
+    tp_ = {state->id, 0};
+    appender_ = broker_->make_appender(nullptr);
+    return {};
+  }
+  void drop() {
+    appender_.reset();
+    if (broker_ != nullptr) broker_->abandon();
+    broker_.reset();
+  }
+  void power_failure() {
+    drop();
+    fs_.power_failure();
+  }
+  void process_end() {
+    drop();
+    fs_.process_end();
+  }
+  // Appends and steps: the failure, or nothing.
+  std::optional<base::Error> put(std::uint64_t sequence, std::size_t body_bytes = 100) {
+    auto const ticket = appender_->append(tp_, make_record({.sequence = sequence, .body_bytes = body_bytes}));
+    if (!ticket) return ticket.error();
+    broker_->step();
+    auto const progress = appender_->poll();
+    EXPECT_EQ(progress.settled, *ticket);
+    if (!progress.failed.empty()) return progress.failed.front().error;
+    return std::nullopt;
+  }
+  std::vector<std::uint64_t> all() { return sequences(read_all(*broker_->make_reader({{tp_, {}}}, nullptr))); }
+  std::string segment(std::uint64_t number) { return "/log/" + segment_name(number); }
+
+  base::FaultyFileSystem fs_{1};
+  base::ManualClock clock_{base::Timestamp{0}};
+  LogOptions options_;
+  std::unique_ptr<LogBroker> broker_;
+  std::unique_ptr<Appender> appender_;
+  TopicPartition tp_;
+};
+
+TEST_F(LogFaults, AFailedSyncFencesUntilARestart) {
+  ASSERT_TRUE(open());
+  EXPECT_EQ(put(1), std::nullopt);
+  fs_.fail_sync_in(1);
+  auto const failed = put(2);
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->code, base::ErrorCode::kUnavailable);
+  EXPECT_TRUE(broker_->stats().fenced);
+  auto const syncs = broker_->stats().syncs_total;
+  EXPECT_EQ(put(3)->code, base::ErrorCode::kUnavailable);
+  clock_.advance(std::chrono::minutes(1));
+  broker_->step();
+  broker_->stop();
+  EXPECT_EQ(broker_->stats().syncs_total, syncs) << "never synced again";
+  EXPECT_EQ(all(), (std::vector<std::uint64_t>{1}));
+  process_end();
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(broker_->stats().fenced);
+  EXPECT_EQ(put(4), std::nullopt);
+  auto const before = all();
+  power_failure();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all(), before) << "what was seen after the restart survives";
+}
+
+TEST_F(LogFaults, AFailedWriteFences) {
+  ASSERT_TRUE(open());
+  fs_.fail_write_in(1);
+  EXPECT_EQ(put(1)->code, base::ErrorCode::kUnavailable);
+  EXPECT_TRUE(broker_->stats().fenced);
+}
+
+TEST_F(LogFaults, AFullDiskRefusesAndHealsByItself) {
+  ASSERT_TRUE(open());
+  fs_.set_disk_bytes(fs_.used_bytes());
+  std::uint64_t sequence = 0;
+  std::optional<base::Error> refused;
+  while (!refused && sequence < 100) refused = put(++sequence, 10'000);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->code, base::ErrorCode::kOverloaded);
+  EXPECT_TRUE(broker_->stats().disk_full);
+  EXPECT_FALSE(broker_->stats().fenced);
+  EXPECT_GE(*fs_.free_bytes("/log"), 8192u) << "the reserve is free for others";
+  EXPECT_EQ(all().size(), sequence - 1) << "reading goes on";
+  clock_.advance(std::chrono::seconds(1));
+  broker_->step();
+  EXPECT_TRUE(broker_->stats().disk_full) << "no room yet";
+  fs_.set_disk_bytes(1u << 30);
+  clock_.advance(std::chrono::seconds(1));
+  broker_->step();
+  EXPECT_FALSE(broker_->stats().disk_full);
+  EXPECT_EQ(put(1000), std::nullopt);
+  process_end();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all().size(), sequence) << "the refused one is not there";
+  EXPECT_EQ(all().back(), 1000u);
+}
+
+TEST_F(LogFaults, ATornTailIsCut) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    ASSERT_TRUE(open());
+    auto const before = all();
+    ASSERT_EQ(put(10 * seed + 1), std::nullopt);
+    fs_.lose_power_at(fs_.operations() + 1);
+    EXPECT_TRUE(put(10 * seed + 2, 9000).has_value());
+    power_failure();
+    auto const report = verify_log("/log", fs_);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_TRUE(report->good()) << to_string(*report);
+    ASSERT_TRUE(open());
+    auto const after = all();
+    ASSERT_GE(after.size(), before.size() + 1);
+    EXPECT_EQ(after[before.size()], 10 * seed + 1);
+    drop();
+  }
+}
+
+TEST_F(LogFaults, DamageBeforeTheMarkIsRefusedNamedAndMended) {
+  ASSERT_TRUE(open());
+  for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_EQ(put(i), std::nullopt);
+  process_end();
+  fs_.flip_bit(segment(1), 2 * kBlockBytes + 200);  // the second group
+  auto const refused = open();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
+  EXPECT_NE(refused.error().context.find(segment(1) + ": byte 8192"), std::string::npos) << refused.error().context;
+  auto const report = verify_log("/log", fs_);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_FALSE(report->good());
+  ASSERT_EQ(report->segments.at(0).damage.size(), 1u);
+  EXPECT_EQ(report->segments[0].damage[0].byte, 8192u);
+  EXPECT_EQ(report->segments[0].records, 4u);
+  auto const repaired = repair_log("/log", fs_);
+  ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+  ASSERT_EQ(repaired->segments.size(), 1u);
+  EXPECT_EQ(repaired->segments[0].records_kept, 4u);
+  EXPECT_TRUE(fs_.open(repaired->segments[0].moved_to, {}).has_value());
+  EXPECT_TRUE(verify_log("/log", fs_)->good());
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all(), (std::vector<std::uint64_t>{1, 3, 4, 5}));
+}
+
+TEST_F(LogFaults, AnIdleMarkVouchesForTheLastGroup) {
+  ASSERT_TRUE(open());
+  ASSERT_EQ(put(1), std::nullopt);
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(broker_->step()) << "the mark";
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(broker_->step()) << "once";
+  process_end();
+  fs_.flip_bit(segment(1), kBlockBytes + 100);
+  EXPECT_FALSE(open().has_value());
+}
+
+TEST_F(LogFaults, DamageInASealedSegmentIsAnErrorWhenItIsRead) {
+  ASSERT_TRUE(open());
+  std::uint64_t sequence = 0;
+  while (broker_->end(tp_).hi < 3) ASSERT_EQ(put(++sequence, 5000), std::nullopt);
+  broker_->stop();
+  process_end();
+  fs_.flip_bit(segment(2), kBlockBytes + 1000);
+  ASSERT_TRUE(open()) << "sealed segments are read when they are asked for";
+  auto const reader = broker_->make_reader({{tp_, {2, 0}}}, nullptr);
+  for (int i = 0; i < 2; ++i) {
+    auto const fetched = reader->fetch(1u << 20);
+    ASSERT_FALSE(fetched.has_value());
+    EXPECT_EQ(fetched.error().code, base::ErrorCode::kCorrupt);
+    EXPECT_NE(fetched.error().context.find(segment(2) + ": byte 4096"), std::string::npos) << fetched.error().context;
+  }
+  drop();
+  auto const repaired = repair_log("/log", fs_);
+  ASSERT_TRUE(repaired.has_value());
+  EXPECT_EQ(repaired->segments.at(0).records_lost, 1u) << "the index knows how many there were";
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all().size(), sequence - 1);
+}
+
+TEST_F(LogFaults, AMissingSegmentIsCorruption) {
+  ASSERT_TRUE(open());
+  std::uint64_t sequence = 0;
+  while (broker_->end(tp_).hi < 4) ASSERT_EQ(put(++sequence, 5000), std::nullopt);
+  process_end();
+  ASSERT_TRUE(fs_.remove(segment(2)));
+  auto const refused = open();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
+  EXPECT_NE(refused.error().context.find(segment_name(2)), std::string::npos);
+}
+
+TEST_F(LogFaults, AMissingOrDamagedIndexIsRebuilt) {
+  ASSERT_TRUE(open());
+  std::uint64_t sequence = 0;
+  while (broker_->end(tp_).hi < 4) ASSERT_EQ(put(++sequence, 5000), std::nullopt);
+  auto const before = all();
+  broker_->stop();
+  process_end();
+  ASSERT_TRUE(fs_.remove("/log/" + index_name(1)));
+  fs_.flip_bit("/log/" + index_name(2), 60);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all(), before);
+  EXPECT_EQ(broker_->count_after(tp_, {}), sequence);
+  EXPECT_TRUE(fs_.open("/log/" + index_name(1), {}).has_value());
+}
+
+TEST_F(LogFaults, RecycledBytesNeverPass) {
+  options_.disk_budget_bytes = 4 * options_.segment_bytes + 8192;
+  ASSERT_TRUE(open());
+  std::uint64_t sequence = 0;
+  for (int life = 0; life < 8; ++life) {
+    std::optional<std::uint64_t> previous;
+    for (auto const s : all()) {
+      if (previous) { ASSERT_EQ(s, *previous + 1); }
+      previous = s;
+    }
+    if (sequence > 0) { ASSERT_EQ(previous, sequence); }
+    for (int i = 0; i < 40; ++i) ASSERT_EQ(put(++sequence, 3000), std::nullopt);
+    life % 2 == 0 ? process_end() : power_failure();
+    ASSERT_TRUE(open());
+  }
+}
+
+TEST_F(LogFaults, ManyRestartsDoNotEatTheDisk) {
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(open());
+    broker_->stop();
+    drop();
+  }
+  auto const empty = fs_.used_bytes();
+  EXPECT_LT(empty, 2 * options_.segment_bytes);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(open());
+    ASSERT_EQ(put(i + 1), std::nullopt);
+    i % 2 == 0 ? process_end() : drop();
+  }
+  EXPECT_LT(fs_.used_bytes(), empty + 20 * 4 * kBlockBytes + 3 * options_.segment_bytes);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(all().size(), 20u);
+}
+
+TEST_F(LogFaults, ANewerFormatIsRefused) {
+  ASSERT_TRUE(open());
+  drop();
+  ASSERT_TRUE(base::replace_file(fs_, "/log/format", base::as_bytes("headrace-log 2\n")));
+  auto const refused = open();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().context.find("format 2 is newer than this program's 1"), std::string::npos);
+}
+
+TEST_F(LogFaults, AnAppenderHasABoundAndIsTakenAgainBelowIt) {
+  options_.unsettled_bytes_max = 4096;
+  ASSERT_TRUE(open());
+  std::optional<base::ErrorCode> refused;
+  Ticket last = 0;
+  while (!refused && last < 100) {
+    auto const ticket = appender_->append(tp_, make_record({.body_bytes = 500}));
+    if (ticket) last = *ticket;
+    if (!ticket) refused = ticket.error().code;
+  }
+  EXPECT_EQ(refused, base::ErrorCode::kOverloaded);
+  EXPECT_LE(appender_->unsettled_bytes(), 4096u);
+  broker_->step();
+  EXPECT_EQ(appender_->poll().settled, last);
+  EXPECT_EQ(put(101, 50'000), std::nullopt) << "one larger than the bound goes alone";
+}
+
+}  // namespace
+}  // namespace headrace::broker::log
