@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,120 +26,6 @@ struct Stored {
   std::uint32_t epoch = 0;
   std::uint64_t sequence = 0;
   bool operator==(Stored const&) const = default;
-};
-
-class IngestFixture : public ::testing::Test {
- protected:
-  explicit IngestFixture(unsigned threads = 2) : threads_(threads) {
-    std::string text = (std::filesystem::temp_directory_path() / "ingest_XXXXXX").string();
-    folder_ = ::mkdtemp(text.data());
-    threads_.start();
-    inner_broker_ = broker::memory::make_memory_broker({}, base::system_clock());
-    identity_ = std::move(*identity::Identity::open({.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)},
-                                                    base::system_clock()));
-    authenticator_ =
-        std::make_unique<identity::Authenticator>(*identity_, base::system_clock(), identity::AuthenticatorOptions{});
-  }
-  ~IngestFixture() override {
-    stop();
-    threads_.stop();
-    std::filesystem::remove_all(folder_);
-  }
-
-  virtual void add_routes(net::HttpServer& server) = 0;
-  virtual void before_destroy() {}
-  // The broker that ingest sees: one in memory, unless a test puts its own before it.
-  virtual broker::Broker& broker() { return *inner_broker_; }
-
-  void start(Config config = {}) {
-    std::vector<model::DataType> types;
-    for (auto const* name : {"system_metrics", "ethereum_metrics", "meter_points"}) {
-      model::DataType type;
-      type.name = model::DataTypeName::trusted(name);
-      type.partition_count = 2;
-      types.push_back(type);
-    }
-    types[2].body = model::BodyKind::kPoints;
-    auto made = Ingest::make(config, {broker(), *authenticator_, metrics_, base::system_clock(), threads_}, types);
-    ASSERT_TRUE(made) << base::to_string(made.error());
-    ingest_ = std::move(*made);
-    net::HttpServerOptions options;
-    options.listeners.push_back({});
-    server_ = std::make_unique<net::HttpServer>(threads_, options);
-    add_routes(*server_);
-    auto const started = server_->start();
-    ASSERT_TRUE(started) << base::to_string(started.error());
-  }
-  void stop() {
-    if (server_) server_->stop(std::chrono::milliseconds(2000));
-    inner_broker_->stop();
-    if (ingest_) ingest_->close();
-    server_.reset();
-    before_destroy();
-    ingest_.reset();
-  }
-  std::uint16_t port() const { return server_->ports().at(0); }
-  net::HttpClient client() { return std::move(*net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()))); }
-
-  // Everything stored, by topic, partition and position.
-  std::vector<Stored> stored() {
-    std::vector<Stored> all;
-    for (auto const& topic : inner_broker_->topics()) {
-      for (std::uint32_t p = 0; p < topic.partition_count; ++p) {
-        auto reader = inner_broker_->make_reader({{{topic.id, p}, {}}}, [] {});
-        for (;;) {
-          auto const fetched = reader->fetch(1 << 20);
-          if (!fetched) break;
-          for (auto const& record : fetched->records) read(topic.name, record.record, all);
-          if (fetched->at_end) break;
-        }
-      }
-    }
-    return all;
-  }
-  // What readers keep of it: repeats dropped by producer, epoch and sequence, per partition.
-  std::vector<Stored> stored_once() {
-    std::map<std::tuple<std::string, base::Uuid>, std::pair<std::uint32_t, std::uint64_t>> seen;
-    std::vector<Stored> kept;
-    for (auto& message : stored()) {
-      auto& last = seen[{message.type, message.producer}];
-      std::pair const at{message.epoch, message.sequence};
-      if (at <= last) continue;
-      last = at;
-      kept.push_back(std::move(message));
-    }
-    return kept;
-  }
-
-  std::filesystem::path folder_;
-  base::Registry metrics_;
-  net::IoThreads threads_;
-  std::unique_ptr<broker::Broker> inner_broker_;
-  std::unique_ptr<identity::Identity> identity_;
-  std::unique_ptr<identity::Authenticator> authenticator_;
-  std::unique_ptr<Ingest> ingest_;
-  std::unique_ptr<net::HttpServer> server_;
-
- private:
-  static void read(std::string const& type, base::Bytes bytes, std::vector<Stored>& all) {
-    auto const record = codec::record::RecordView::open(bytes);
-    ASSERT_TRUE(record) << base::to_string(record.error());
-    auto message = record->first();
-    for (std::uint32_t i = 0; i < record->count(); ++i, message = message.next()) {
-      Stored s;
-      s.type = type;
-      s.principal = record->principal();
-      s.source = record->source();
-      s.id = codec::record::message_id(*record, message);
-      codec::record::Body(message).append_json(s.body);
-      s.time = message.time();
-      s.received = record->received();
-      s.producer = record->producer();
-      s.epoch = record->epoch();
-      s.sequence = record->first_sequence() + message.sequence_delta();
-      all.push_back(std::move(s));
-    }
-  }
 };
 
 // Stands before a broker and lets a test hold settlements back, fail appends, or fail what was taken.
@@ -266,6 +153,120 @@ class GatedBroker final : public broker::Broker {
   std::mutex mutex_;
   std::optional<base::Error> refusal_, failure_;
   std::vector<broker::Wake> wakes_;
+};
+
+class IngestFixture : public ::testing::Test {
+ protected:
+  explicit IngestFixture(unsigned threads = 2) : threads_(threads) {
+    std::string text = (std::filesystem::temp_directory_path() / "ingest_XXXXXX").string();
+    folder_ = ::mkdtemp(text.data());
+    threads_.start();
+    inner_broker_ = broker::memory::make_memory_broker({}, base::system_clock());
+    gated_ = std::make_unique<GatedBroker>(*inner_broker_);
+    identity_ = std::move(*identity::Identity::open({.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)},
+                                                    base::system_clock()));
+    authenticator_ =
+        std::make_unique<identity::Authenticator>(*identity_, base::system_clock(), identity::AuthenticatorOptions{});
+  }
+  void TearDown() override { stop(); }
+  ~IngestFixture() override {
+    threads_.stop();
+    std::filesystem::remove_all(folder_);
+  }
+
+  virtual void add_routes(net::HttpServer& server) = 0;
+  virtual void before_destroy() {}
+
+  void start(Config config = {}) {
+    std::vector<model::DataType> types;
+    for (auto const* name : {"system_metrics", "ethereum_metrics", "meter_points"}) {
+      model::DataType type;
+      type.name = model::DataTypeName::trusted(name);
+      type.partition_count = 2;
+      types.push_back(type);
+    }
+    types[2].body = model::BodyKind::kPoints;
+    auto made = Ingest::make(config, {*gated_, *authenticator_, metrics_, base::system_clock(), threads_}, types);
+    ASSERT_TRUE(made) << base::to_string(made.error());
+    ingest_ = std::move(*made);
+    net::HttpServerOptions options;
+    options.listeners.push_back({});
+    server_ = std::make_unique<net::HttpServer>(threads_, options);
+    add_routes(*server_);
+    auto const started = server_->start();
+    ASSERT_TRUE(started) << base::to_string(started.error());
+  }
+  void stop() {
+    if (server_) server_->stop(std::chrono::milliseconds(2000));
+    inner_broker_->stop();
+    if (ingest_) ingest_->close();
+    server_.reset();
+    before_destroy();
+    ingest_.reset();
+  }
+  std::uint16_t port() const { return server_->ports().at(0); }
+  net::HttpClient client() { return std::move(*net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()))); }
+
+  // Everything stored, by topic, partition and position.
+  std::vector<Stored> stored() {
+    std::vector<Stored> all;
+    for (auto const& topic : inner_broker_->topics()) {
+      for (std::uint32_t p = 0; p < topic.partition_count; ++p) {
+        auto reader = inner_broker_->make_reader({{{topic.id, p}, {}}}, [] {});
+        for (;;) {
+          auto const fetched = reader->fetch(1 << 20);
+          if (!fetched) break;
+          for (auto const& record : fetched->records) read(topic.name, record.record, all);
+          if (fetched->at_end) break;
+        }
+      }
+    }
+    return all;
+  }
+  // What readers keep of it: repeats dropped by producer, epoch and sequence, per partition.
+  std::vector<Stored> stored_once() {
+    std::map<std::tuple<std::string, base::Uuid>, std::pair<std::uint32_t, std::uint64_t>> seen;
+    std::vector<Stored> kept;
+    for (auto& message : stored()) {
+      auto& last = seen[{message.type, message.producer}];
+      std::pair const at{message.epoch, message.sequence};
+      if (at <= last) continue;
+      last = at;
+      kept.push_back(std::move(message));
+    }
+    return kept;
+  }
+
+  std::filesystem::path folder_;
+  base::Registry metrics_;
+  net::IoThreads threads_;
+  std::unique_ptr<broker::Broker> inner_broker_;
+  std::unique_ptr<GatedBroker> gated_;  // what ingest sees of it
+  std::unique_ptr<identity::Identity> identity_;
+  std::unique_ptr<identity::Authenticator> authenticator_;
+  std::unique_ptr<Ingest> ingest_;
+  std::unique_ptr<net::HttpServer> server_;
+
+ private:
+  static void read(std::string const& type, base::Bytes bytes, std::vector<Stored>& all) {
+    auto const record = codec::record::RecordView::open(bytes);
+    ASSERT_TRUE(record) << base::to_string(record.error());
+    auto message = record->first();
+    for (std::uint32_t i = 0; i < record->count(); ++i, message = message.next()) {
+      Stored s;
+      s.type = type;
+      s.principal = record->principal();
+      s.source = record->source();
+      s.id = codec::record::message_id(*record, message);
+      codec::record::Body(message).append_json(s.body);
+      s.time = message.time();
+      s.received = record->received();
+      s.producer = record->producer();
+      s.epoch = record->epoch();
+      s.sequence = record->first_sequence() + message.sequence_delta();
+      all.push_back(std::move(s));
+    }
+  }
 };
 
 }  // namespace headrace::ingest

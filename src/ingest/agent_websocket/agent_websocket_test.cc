@@ -152,10 +152,6 @@ class AgentWebSocketTest : public IngestFixture {
     handler_->add_route(server);
   }
   void before_destroy() override { handler_.reset(); }
-  broker::Broker& broker() override {
-    if (!gated_) gated_ = std::make_unique<GatedBroker>(*inner_broker_);
-    return *gated_;
-  }
   std::unique_ptr<Agent> agent(std::string subprotocol = "headrace.v1.json", net::HeaderFields headers = {}) {
     return std::make_unique<Agent>(agents_, port(), std::move(subprotocol), std::move(headers));
   }
@@ -171,7 +167,6 @@ class AgentWebSocketTest : public IngestFixture {
 
   net::IoThreads agents_{1};
   Config config_;
-  std::unique_ptr<GatedBroker> gated_;
   std::unique_ptr<AgentWebSocket> handler_;
 };
 

@@ -21,10 +21,6 @@ using codec::msgpack::MsgpackWriter;
 class HttpMessagesTest : public IngestFixture {
  protected:
   void add_routes(net::HttpServer& server) override { http_messages::add_route(server, *ingest_); }
-  broker::Broker& broker() override {
-    if (!gated_) gated_ = std::make_unique<GatedBroker>(*inner_broker_);
-    return *gated_;
-  }
   net::HttpReply post(std::string_view body, net::HeaderFields headers = {}, std::string_view query = "",
                       std::string_view type = "application/json") {
     auto http = client();
@@ -40,7 +36,6 @@ class HttpMessagesTest : public IngestFixture {
     return std::string(root->find(key)->is_string() ? root->find(key)->text(scratch)
                                                     : base::as_text(root->find(key)->raw()));
   }
-  std::unique_ptr<GatedBroker> gated_;
 };
 
 constexpr std::string_view kGood = R"({"type":"system_metrics","source":"s1","body":{"a":1}})";
