@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeadLetter: a message that a receiver refused for good, kept with the reason, ready to be sent again. Threads: values.
+// DeadLetter: a message that a receiver refused for good, kept with the reason, ready to be sent
+//             again. Threads: values.
 #pragma once
 
 #include <cstdint>
@@ -37,14 +38,15 @@ struct DeadLetterFilter {
 };
 
 struct DeadLetterPage {
-  std::vector<DeadLetter> letters;          // ascending id
-  std::optional<std::uint64_t> next_after;  // give it as `after` for the next page; none: this was the last
+  std::vector<DeadLetter> letters;  // ascending id
+  std::optional<std::uint64_t>
+      next_after;  // give it as `after` for the next page; none: this was the last
 };
 
 struct DeadLetterTotals {
-  std::uint64_t count = 0, bytes = 0;      // kept now
-  std::uint64_t retry_pending = 0;         // of these, waiting to be sent again
-  std::uint64_t dropped_total = 0;         // dropped by hand, ever
+  std::uint64_t count = 0, bytes = 0;  // kept now
+  std::uint64_t retry_pending = 0;     // of these, waiting to be sent again
+  std::uint64_t dropped_total = 0;     // dropped by hand, ever
 };
 
 }  // namespace headrace::dispatch

@@ -43,7 +43,8 @@ struct Dispatcher::Impl {
   Result<StateFile*> file(std::string_view receiver) const {
     HEADRACE_TRY(Worker const* const worker, find(receiver));
     if (StateFile* const file = worker->file()) return file;
-    return Error{ErrorCode::kUnavailable, fmt::format("receiver '{}': its state is not open yet", receiver)};
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("receiver '{}': its state is not open yet", receiver)};
   }
   ReceiverStatus status(Worker& worker) const;
   std::vector<LedgerEntry> ledger(Worker const& worker, Board::View const& view) const;
@@ -51,8 +52,10 @@ struct Dispatcher::Impl {
   void register_metrics() const;
 };
 
-Dispatcher::Dispatcher(Dependencies dependencies, std::vector<Route> routes) : impl_(new Impl(std::move(dependencies))) {
-  for (Route& route : routes) impl_->workers.push_back(std::make_unique<Worker>(impl_->dependencies, std::move(route)));
+Dispatcher::Dispatcher(Dependencies dependencies, std::vector<Route> routes)
+    : impl_(new Impl(std::move(dependencies))) {
+  for (Route& route : routes)
+    impl_->workers.push_back(std::make_unique<Worker>(impl_->dependencies, std::move(route)));
   impl_->gate->dispatcher = this;
   impl_->register_metrics();
 }
@@ -79,14 +82,17 @@ Result<void> Dispatcher::stop(std::chrono::steady_clock::time_point deadline) {
   for (auto const& worker : impl_->workers) worker->board().request_stop();
   std::string late;
   for (auto const& worker : impl_->workers) {
-    if (worker->board().wait_finished(deadline)) worker->join();
-    else late += fmt::format("{}{}", late.empty() ? "" : ", ", worker->name());
+    if (worker->board().wait_finished(deadline))
+      worker->join();
+    else
+      late += fmt::format("{}{}", late.empty() ? "" : ", ", worker->name());
   }
   if (late.empty()) return {};
   return Error{ErrorCode::kTimedOut, fmt::format("receivers that did not stop in time: {}", late)};
 }
 
-std::vector<LedgerEntry> Dispatcher::Impl::ledger(Worker const& worker, Board::View const& view) const {
+std::vector<LedgerEntry> Dispatcher::Impl::ledger(Worker const& worker,
+                                                  Board::View const& view) const {
   std::vector<LedgerEntry> entries;
   for (auto const& topic : worker.topics()) {
     LedgerEntry& entry = entries.emplace_back();
@@ -108,7 +114,8 @@ std::vector<LedgerEntry> Dispatcher::Impl::ledger(Worker const& worker, Board::V
   return entries;
 }
 
-void Dispatcher::Impl::add_unread(ReceiverStatus& status, Worker const& worker, Board::View const& view) const {
+void Dispatcher::Impl::add_unread(ReceiverStatus& status, Worker const& worker,
+                                  Board::View const& view) const {
   base::Timestamp const now = dependencies.clock.now();
   for (auto const& [at, position] : view.cursors) {
     auto const oldest = dependencies.broker.time_at(at, position);
@@ -116,7 +123,8 @@ void Dispatcher::Impl::add_unread(ReceiverStatus& status, Worker const& worker, 
     auto const age = std::max(now - *oldest, std::chrono::nanoseconds(0));
     status.oldest_unread_age = std::max(status.oldest_unread_age.value_or(age), age);
     if (worker.options().required) continue;
-    auto const topic = std::find_if(worker.topics().begin(), worker.topics().end(), [&](auto const& t) { return t.id == at.topic; });
+    auto const topic = std::find_if(worker.topics().begin(), worker.topics().end(),
+                                    [&](auto const& t) { return t.id == at.topic; });
     if (topic == worker.topics().end() || topic->retention.count() == 0) continue;
     auto const left = std::max(topic->retention - age, std::chrono::nanoseconds(0));
     status.falls_off_in = std::min(status.falls_off_in.value_or(left), left);
@@ -141,9 +149,13 @@ ReceiverStatus Dispatcher::Impl::status(Worker& worker) const {
   add_unread(status, worker, view);
   if (view.in_call && *view.in_call > options.hang_after) {
     status.state = ReceiverState::kHung;
-    status.error = Error{ErrorCode::kTimedOut, fmt::format("the call that runs now has lasted {} s",
-                                                           std::chrono::duration_cast<std::chrono::seconds>(*view.in_call).count())};
-  } else if (status.state == ReceiverState::kRunning && status.oldest_unread_age.value_or(std::chrono::nanoseconds(0)) > options.behind_after) {
+    status.error =
+        Error{ErrorCode::kTimedOut,
+              fmt::format("the call that runs now has lasted {} s",
+                          std::chrono::duration_cast<std::chrono::seconds>(*view.in_call).count())};
+  } else if (status.state == ReceiverState::kRunning &&
+             status.oldest_unread_age.value_or(std::chrono::nanoseconds(0)) >
+                 options.behind_after) {
     status.state = ReceiverState::kCatchingUp;
   }
   return status;
@@ -165,7 +177,8 @@ Result<std::vector<LedgerEntry>> Dispatcher::ledger(std::string_view receiver) c
   return impl_->ledger(*worker, worker->board().view());
 }
 
-broker::Position Dispatcher::applied(std::string_view receiver, broker::TopicPartition partition) const {
+broker::Position Dispatcher::applied(std::string_view receiver,
+                                     broker::TopicPartition partition) const {
   auto const worker = impl_->find(receiver);
   return worker ? (*worker)->board().applied(partition) : broker::Position{};
 }
@@ -181,29 +194,36 @@ Result<std::vector<broker::Assignment>> Dispatcher::ends(std::string_view receiv
 
 namespace {
 
-std::vector<broker::Assignment> only_read(Worker const& worker, std::span<broker::Assignment const> positions) {
+std::vector<broker::Assignment> only_read(Worker const& worker,
+                                          std::span<broker::Assignment const> positions) {
   std::vector<broker::Assignment> wanted;
   for (broker::Assignment const& position : positions)
     for (auto const& topic : worker.topics())
-      if (topic.id == position.partition.topic && position.partition.partition < topic.partition_count) wanted.push_back(position);
+      if (topic.id == position.partition.topic &&
+          position.partition.partition < topic.partition_count)
+        wanted.push_back(position);
   return wanted;
 }
 
 }  // namespace
 
-Result<bool> Dispatcher::wait_applied(std::string_view receiver, std::span<broker::Assignment const> positions,
+Result<bool> Dispatcher::wait_applied(std::string_view receiver,
+                                      std::span<broker::Assignment const> positions,
                                       std::chrono::steady_clock::time_point deadline) const {
   HEADRACE_TRY(Worker* const worker, impl_->find(receiver));
   return worker->board().wait_applied(only_read(*worker, positions), deadline);
 }
 
-Result<void> Dispatcher::when_applied(std::string_view receiver, std::vector<broker::Assignment> positions, std::function<void(bool)> done) {
+Result<void> Dispatcher::when_applied(std::string_view receiver,
+                                      std::vector<broker::Assignment> positions,
+                                      std::function<void(bool)> done) {
   HEADRACE_TRY(Worker* const worker, impl_->find(receiver));
   return worker->board().when_applied(only_read(*worker, positions), std::move(done));
 }
 
-Result<DeadLetterPage> Dispatcher::list_dead_letters(std::string_view receiver, DeadLetterFilter const& filter, std::uint64_t after,
-                                                     std::size_t limit) const {
+Result<DeadLetterPage> Dispatcher::list_dead_letters(std::string_view receiver,
+                                                     DeadLetterFilter const& filter,
+                                                     std::uint64_t after, std::size_t limit) const {
   HEADRACE_TRY(StateFile* const file, impl_->file(receiver));
   return file->list(filter, after, limit);
 }
@@ -213,14 +233,16 @@ Result<DeadLetter> Dispatcher::show_dead_letter(std::string_view receiver, std::
   return file->show(id);
 }
 
-Result<std::uint64_t> Dispatcher::retry_dead_letters(std::string_view receiver, DeadLetterFilter const& filter) {
+Result<std::uint64_t> Dispatcher::retry_dead_letters(std::string_view receiver,
+                                                     DeadLetterFilter const& filter) {
   HEADRACE_TRY(StateFile* const file, impl_->file(receiver));
   HEADRACE_TRY(std::uint64_t const count, file->mark_for_retry(filter));
   (*impl_->find(receiver))->board().command();
   return count;
 }
 
-Result<std::uint64_t> Dispatcher::drop_dead_letters(std::string_view receiver, DeadLetterFilter const& filter) {
+Result<std::uint64_t> Dispatcher::drop_dead_letters(std::string_view receiver,
+                                                    DeadLetterFilter const& filter) {
   HEADRACE_TRY(StateFile* const file, impl_->file(receiver));
   HEADRACE_TRY(std::uint64_t const count, file->drop(filter));
   (*impl_->find(receiver))->board().command();
@@ -233,40 +255,63 @@ void Dispatcher::poke() {
 
 void Dispatcher::Impl::register_metrics() const {
   using Each = std::function<void(ReceiverStatus const&, base::Registry::Emit const&)>;
-  auto const add = [this](std::string_view name, std::string_view help, std::string_view kind, Each each) {
-    dependencies.metrics.collector(name, help, kind, [held = gate, each = std::move(each)](base::Registry::Emit const& emit) {
-      std::lock_guard const lock(held->mutex);
-      if (held->dispatcher == nullptr) return;
-      for (ReceiverStatus const& status : held->dispatcher->status()) each(status, emit);
-    });
+  auto const add = [this](std::string_view name, std::string_view help, std::string_view kind,
+                          Each each) {
+    dependencies.metrics.collector(
+        name, help, kind, [held = gate, each = std::move(each)](base::Registry::Emit const& emit) {
+          std::lock_guard const lock(held->mutex);
+          if (held->dispatcher == nullptr) return;
+          for (ReceiverStatus const& status : held->dispatcher->status()) each(status, emit);
+        });
   };
-  add("headrace_dispatch_messages_total", "Messages by receiver, data type and fate", "counter", [](ReceiverStatus const& s, auto const& emit) {
-    for (LedgerEntry const& e : s.ledger) {
-      std::pair<char const*, std::uint64_t> const fates[] = {{"accepted", e.accepted.messages}, {"stored", e.stored.messages},
-                                                             {"filtered", e.filtered.messages}, {"duplicate", e.duplicate.messages},
-                                                             {"dead", e.dead.messages},         {"expired", e.expired}};
-      for (auto const& [fate, count] : fates)
-        emit({{"receiver", s.name}, {"data_type", e.data_type}, {"fate", fate}}, static_cast<double>(count));
-    }
-  });
-  add("headrace_dispatch_points_total", "Points by receiver, data type and fate", "counter", [](ReceiverStatus const& s, auto const& emit) {
-    for (LedgerEntry const& e : s.ledger)
-      for (auto const& [fate, tally] : {std::pair("stored", e.stored), {"filtered", e.filtered}, {"duplicate", e.duplicate}, {"dead", e.dead}})
-        if (tally.points > 0) emit({{"receiver", s.name}, {"data_type", e.data_type}, {"fate", fate}}, static_cast<double>(tally.points));
-  });
-  add("headrace_dispatch_lag_messages", "Messages in the log that the receiver has not consumed", "gauge", [](ReceiverStatus const& s, auto const& emit) {
-    for (LedgerEntry const& e : s.ledger) emit({{"receiver", s.name}, {"data_type", e.data_type}}, static_cast<double>(e.in_flight));
-  });
-  add("headrace_dispatch_oldest_unread_seconds", "Age of the oldest message that the receiver has not consumed", "gauge",
+  add("headrace_dispatch_messages_total", "Messages by receiver, data type and fate", "counter",
       [](ReceiverStatus const& s, auto const& emit) {
-        emit({{"receiver", s.name}}, std::chrono::duration<double>(s.oldest_unread_age.value_or(std::chrono::nanoseconds(0))).count());
+        for (LedgerEntry const& e : s.ledger) {
+          std::pair<char const*, std::uint64_t> const fates[] = {
+              {"accepted", e.accepted.messages}, {"stored", e.stored.messages},
+              {"filtered", e.filtered.messages}, {"duplicate", e.duplicate.messages},
+              {"dead", e.dead.messages},         {"expired", e.expired}};
+          for (auto const& [fate, count] : fates)
+            emit({{"receiver", s.name}, {"data_type", e.data_type}, {"fate", fate}},
+                 static_cast<double>(count));
+        }
+      });
+  add("headrace_dispatch_points_total", "Points by receiver, data type and fate", "counter",
+      [](ReceiverStatus const& s, auto const& emit) {
+        for (LedgerEntry const& e : s.ledger)
+          for (auto const& [fate, tally] : {std::pair("stored", e.stored),
+                                            {"filtered", e.filtered},
+                                            {"duplicate", e.duplicate},
+                                            {"dead", e.dead}})
+            if (tally.points > 0)
+              emit({{"receiver", s.name}, {"data_type", e.data_type}, {"fate", fate}},
+                   static_cast<double>(tally.points));
+      });
+  add("headrace_dispatch_lag_messages", "Messages in the log that the receiver has not consumed",
+      "gauge", [](ReceiverStatus const& s, auto const& emit) {
+        for (LedgerEntry const& e : s.ledger)
+          emit({{"receiver", s.name}, {"data_type", e.data_type}},
+               static_cast<double>(e.in_flight));
+      });
+  add("headrace_dispatch_oldest_unread_seconds",
+      "Age of the oldest message that the receiver has not consumed", "gauge",
+      [](ReceiverStatus const& s, auto const& emit) {
+        emit({{"receiver", s.name}}, std::chrono::duration<double>(
+                                         s.oldest_unread_age.value_or(std::chrono::nanoseconds(0)))
+                                         .count());
       });
   add("headrace_dispatch_dead_letters", "Dead letters kept", "gauge",
-      [](ReceiverStatus const& s, auto const& emit) { emit({{"receiver", s.name}}, static_cast<double>(s.dead_letters.count)); });
+      [](ReceiverStatus const& s, auto const& emit) {
+        emit({{"receiver", s.name}}, static_cast<double>(s.dead_letters.count));
+      });
   add("headrace_dispatch_dead_letter_bytes", "Bytes of the dead letters kept", "gauge",
-      [](ReceiverStatus const& s, auto const& emit) { emit({{"receiver", s.name}}, static_cast<double>(s.dead_letters.bytes)); });
+      [](ReceiverStatus const& s, auto const& emit) {
+        emit({{"receiver", s.name}}, static_cast<double>(s.dead_letters.bytes));
+      });
   add("headrace_dispatch_receiver_state", "1 for the state that the receiver is in", "gauge",
-      [](ReceiverStatus const& s, auto const& emit) { emit({{"receiver", s.name}, {"state", std::string(name(s.state))}}, 1); });
+      [](ReceiverStatus const& s, auto const& emit) {
+        emit({{"receiver", s.name}, {"state", std::string(name(s.state))}}, 1);
+      });
 }
 
 }  // namespace headrace::dispatch

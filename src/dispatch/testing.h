@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of dispatch and of receivers: a world with a broker in memory, a clock that stands still, and receivers that do
+// For tests of dispatch and of receivers: a world with a broker in memory, a clock that stands
+//                                         still, and receivers that do
 // what they are told.
 #pragma once
 
@@ -23,7 +24,9 @@ namespace headrace::dispatch::testing {
 
 inline constexpr auto kPatience = std::chrono::seconds(20);  // only failing tests wait this long
 
-inline std::chrono::steady_clock::time_point soon() { return std::chrono::steady_clock::now() + kPatience; }
+inline std::chrono::steady_clock::time_point soon() {
+  return std::chrono::steady_clock::now() + kPatience;
+}
 
 // For what has no event to wait for.
 inline bool eventually(std::function<bool()> const& condition) {
@@ -38,13 +41,16 @@ inline bool eventually(std::function<bool()> const& condition) {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headrace_dispatch_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "headrace_dispatch_XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
   ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
   TemporaryDirectory(TemporaryDirectory const&) = delete;
   TemporaryDirectory& operator=(TemporaryDirectory const&) = delete;
-  std::string path(std::string const& name = "") const { return name.empty() ? path_.string() : (path_ / name).string(); }
+  std::string path(std::string const& name = "") const {
+    return name.empty() ? path_.string() : (path_ / name).string();
+  }
 
  private:
   std::filesystem::path path_;
@@ -76,7 +82,8 @@ struct World {
   std::unique_ptr<broker::Appender> appender;
   std::map<std::string, Subscription> types;
 
-  explicit World(broker::memory::MemoryOptions options = {}) : broker(broker::memory::make_memory_broker(options, clock)) {
+  explicit World(broker::memory::MemoryOptions options = {})
+      : broker(broker::memory::make_memory_broker(options, clock)) {
     appender = broker->make_appender([] {});
   }
   ~World() {
@@ -84,7 +91,8 @@ struct World {
     broker->stop();
   }
 
-  Subscription type(std::string const& name, std::uint32_t partitions = 1, std::chrono::nanoseconds retention = std::chrono::hours(24)) {
+  Subscription type(std::string const& name, std::uint32_t partitions = 1,
+                    std::chrono::nanoseconds retention = std::chrono::hours(24)) {
     auto const known = types.find(name);
     if (known != types.end()) return known->second;
     model::DataType type;
@@ -134,7 +142,9 @@ class ScriptedReceiver final : public Receiver {
   explicit ScriptedReceiver(Consume consume) : consume_(std::move(consume)) {}
   base::Result<void> start() override { return on_start ? on_start() : base::Result<void>(); }
   bool keeps_state() const override { return false; }
-  base::Result<Outcome> consume(Batch const& batch, Commit const& commit) override { return consume_(batch, commit); }
+  base::Result<Outcome> consume(Batch const& batch, Commit const& commit) override {
+    return consume_(batch, commit);
+  }
   void stop() override {}
 
   std::function<base::Result<void>()> on_start;
@@ -144,7 +154,8 @@ class ScriptedReceiver final : public Receiver {
 };
 
 inline std::string describe(Delivery const& d) {
-  return std::string(d.data_type) + "/" + std::string(d.record.source()) + "/" + codec::record::message_id(d.record, d.message);
+  return std::string(d.data_type) + "/" + std::string(d.record.source()) + "/" +
+         codec::record::message_id(d.record, d.message);
 }
 
 // A store of ids that outlives its receivers: what is committed is committed with dispatch's state.
@@ -159,13 +170,27 @@ struct IdStore {
   }
 };
 
-enum class Fault { kNone, kFailFirst, kThrow, kFailBeforeCommit, kAmbiguous, kCrashFirst, kCrashBeforeCommit, kCrashAfterCommit };
+enum class Fault {
+  kNone,
+  kFailFirst,
+  kThrow,
+  kFailBeforeCommit,
+  kAmbiguous,
+  kCrashFirst,
+  kCrashBeforeCommit,
+  kCrashAfterCommit
+};
 
-// Keeps ids in an IdStore; `fault` says at each call what happens, `rejects` which messages it refuses for good.
+// Keeps ids in an IdStore; `fault` says at each call what happens, `rejects` which messages it
+// refuses for good.
 class StoreReceiver final : public Receiver {
  public:
-  StoreReceiver(IdStore& store, std::function<Fault()> fault, std::function<bool(Delivery const&)> rejects, std::function<void()> crashed)
-      : store_(store), fault_(std::move(fault)), rejects_(std::move(rejects)), crashed_(std::move(crashed)) {}
+  StoreReceiver(IdStore& store, std::function<Fault()> fault,
+                std::function<bool(Delivery const&)> rejects, std::function<void()> crashed)
+      : store_(store),
+        fault_(std::move(fault)),
+        rejects_(std::move(rejects)),
+        crashed_(std::move(crashed)) {}
 
   base::Result<void> start() override { return {}; }
   bool keeps_state() const override { return true; }
@@ -210,8 +235,10 @@ class StoreReceiver final : public Receiver {
       std::lock_guard const lock(store_.mutex);
       store_.ids = std::move(ids);
       for (StateChange const& change : changes) {
-        if (change.value.empty()) store_.state.erase(change.key);
-        else store_.state[change.key] = change.value;
+        if (change.value.empty())
+          store_.state.erase(change.key);
+        else
+          store_.state[change.key] = change.value;
       }
     }
     if (fault == Fault::kAmbiguous) return base::Error{base::ErrorCode::kIo, "the answer got lost"};

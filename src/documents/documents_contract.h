@@ -37,7 +37,8 @@ class DocumentsContract : public ::testing::TestWithParam<StoreKind> {
   DocumentsContract() : place_(GetParam().make()), store_(place_->open()) {}
 
   static NewMessage view(Row const& r) {
-    return {r.type, r.source, "p", r.id, {r.time}, {r.time + 1000}, r.encoding, base::as_bytes(r.body)};
+    return {r.type,   r.source,        "p",        r.id,
+            {r.time}, {r.time + 1000}, r.encoding, base::as_bytes(r.body)};
   }
   std::vector<Inserted> insert(std::vector<Row> const& rows) {
     std::vector<NewMessage> messages;
@@ -82,9 +83,22 @@ using Ids = std::vector<std::string>;
 
 TEST_P(DocumentsContract, EverythingComesBackAsItWent) {
   Row const json{"t", "s\xC3\xA9", "id-1", -5, R"({"a":1})"};
-  Row const msgpack{"u", "s", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab", 7, std::string("\x81\xA1" "a\x01\x00", 5), model::BodyEncoding::kMsgpack};
-  Row const none{"u", "s", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.3.12345678901", INT64_MAX - 1000, "", model::BodyEncoding::kNone};
-  Row const large{"u", "s", "0190B0A2-7C4F-7E3A-9C5D-0123456789AB", INT64_MIN, std::string(300'000, 'x')};
+  Row const msgpack{"u",
+                    "s",
+                    "0190b0a2-7c4f-7e3a-9c5d-0123456789ab",
+                    7,
+                    std::string("\x81\xA1"
+                                "a\x01\x00",
+                                5),
+                    model::BodyEncoding::kMsgpack};
+  Row const none{"u",
+                 "s",
+                 "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.3.12345678901",
+                 INT64_MAX - 1000,
+                 "",
+                 model::BodyEncoding::kNone};
+  Row const large{"u", "s", "0190B0A2-7C4F-7E3A-9C5D-0123456789AB", INT64_MIN,
+                  std::string(300'000, 'x')};
   std::vector<Row> const rows = {large, json, msgpack, none};
   insert(rows);
   std::size_t at = 0;
@@ -119,18 +133,22 @@ TEST_P(DocumentsContract, TheFirstBodyWins) {
 }
 
 TEST_P(DocumentsContract, TypeSourceAndIdTogetherTellMessagesApart) {
-  std::vector<Row> const rows = {{"t", "s", "a"}, {"u", "s", "a"}, {"t", "r", "a"}, {"t", "s", "A"}};
+  std::vector<Row> const rows = {
+      {"t", "s", "a"}, {"u", "s", "a"}, {"t", "r", "a"}, {"t", "s", "A"}};
   EXPECT_EQ(insert(rows), std::vector(4, Inserted::kStored));
   EXPECT_EQ(insert(rows), std::vector(4, Inserted::kDuplicate));
 }
 
 TEST_P(DocumentsContract, IdsThatLookAlikeAreNotMixedUp) {
   std::vector<Row> rows;
-  for (char const* id : {"0190b0a2-7c4f-7e3a-9c5d-0123456789ab", "0190B0A2-7c4f-7e3a-9c5d-0123456789ab", "0190b0a27c4f7e3a9c5d0123456789ab",
-                         "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.1", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.00.1",
-                         "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.01", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.",
-                         "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.4294967296.1", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.18446744073709551616",
-                         "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.4294967295.18446744073709551615", "1", "01"})
+  for (char const* id :
+       {"0190b0a2-7c4f-7e3a-9c5d-0123456789ab", "0190B0A2-7c4f-7e3a-9c5d-0123456789ab",
+        "0190b0a27c4f7e3a9c5d0123456789ab", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.1",
+        "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.00.1", "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.01",
+        "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.",
+        "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.4294967296.1",
+        "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.0.18446744073709551616",
+        "0190b0a2-7c4f-7e3a-9c5d-0123456789ab.4294967295.18446744073709551615", "1", "01"})
     rows.push_back({.id = id, .time = static_cast<std::int64_t>(rows.size())});
   EXPECT_EQ(insert(rows), std::vector(rows.size(), Inserted::kStored));
   EXPECT_EQ(insert(rows), std::vector(rows.size(), Inserted::kDuplicate));
@@ -140,7 +158,11 @@ TEST_P(DocumentsContract, IdsThatLookAlikeAreNotMixedUp) {
 }
 
 TEST_P(DocumentsContract, SelectsByTypeSourceAndTime) {
-  insert({{"t", "s", "1", 10}, {"t", "r", "2", 20}, {"u", "s", "3", 30}, {"t", "s", "4", 40}, {"v", "r", "5", 25}});
+  insert({{"t", "s", "1", 10},
+          {"t", "r", "2", 20},
+          {"u", "s", "3", 30},
+          {"t", "s", "4", 40},
+          {"v", "r", "5", 25}});
   struct Case {
     char const* name;
     std::vector<std::string> types;
@@ -180,7 +202,10 @@ TEST_P(DocumentsContract, SelectsByTypeSourceAndTime) {
 
 TEST_P(DocumentsContract, ConditionsLookIntoBodiesOfBothEncodings) {
   insert({{.id = "j1", .time = 1, .body = R"({"h":1,"n":"x"})"},
-          {.id = "m2", .time = 2, .body = "\x82\xA1h\x02\xA1n\xA1x", .encoding = model::BodyEncoding::kMsgpack},
+          {.id = "m2",
+           .time = 2,
+           .body = "\x82\xA1h\x02\xA1n\xA1x",
+           .encoding = model::BodyEncoding::kMsgpack},
           {.id = "j3", .time = 3, .body = R"({"h":3})"},
           {.id = "none", .time = 4, .body = "", .encoding = model::BodyEncoding::kNone}});
   Query query = all();
@@ -206,8 +231,9 @@ TEST_P(DocumentsContract, PagesTogetherAreTheFirstPagesSnapshot) {
   base::Random random(7);
   std::vector<Row> rows;
   for (int i = 0; i < 300; ++i)
-    rows.push_back({std::string(1, static_cast<char>('a' + random.below(3))), std::string(1, static_cast<char>('x' + random.below(2))),
-                    std::to_string(i), static_cast<std::int64_t>(random.below(40))});
+    rows.push_back({std::string(1, static_cast<char>('a' + random.below(3))),
+                    std::string(1, static_cast<char>('x' + random.below(2))), std::to_string(i),
+                    static_cast<std::int64_t>(random.below(40))});
   insert(rows);
   int fresh = 1'000;
   for (Order const order : {Order::kAscending, Order::kDescending}) {
@@ -288,7 +314,8 @@ TEST_P(DocumentsContract, OutOfTimeGivesACursorAndStopCancels) {
   std::stop_source stop;
   stop.request_stop();
   query.cursor.clear();
-  EXPECT_EQ(search_error(query, {.deadline = std::chrono::steady_clock::time_point::max(), .stop = stop.get_token()}),
+  EXPECT_EQ(search_error(query, {.deadline = std::chrono::steady_clock::time_point::max(),
+                                 .stop = stop.get_token()}),
             base::ErrorCode::kCancelled);
 }
 
@@ -321,7 +348,8 @@ TEST_P(DocumentsContract, StateIsKeptPerScopeWithTheMessages) {
   ASSERT_TRUE(transaction->set_state("b", "k1", ""));
   ASSERT_TRUE(transaction->commit());
   transaction.reset();
-  EXPECT_EQ(store_->load_state("a").value(), (std::vector<StateEntry>{{"k1", "v2"}, {"k2", std::string("\0\xFF", 2)}}));
+  EXPECT_EQ(store_->load_state("a").value(),
+            (std::vector<StateEntry>{{"k1", "v2"}, {"k2", std::string("\0\xFF", 2)}}));
   EXPECT_TRUE(store_->load_state("b").value().empty());
 }
 
@@ -368,13 +396,15 @@ TEST_P(DocumentsContract, WhatWasCommittedIsThereAfterReopening) {
   store_ = place_->open();
   EXPECT_EQ(ids(all()), (Ids{"1"}));
   EXPECT_EQ(store_->load_state("a").value(), (std::vector<StateEntry>{{"k", "v"}}));
-  EXPECT_EQ(insert({{"t", "s", "1"}, {"t", "r", "2"}}), (std::vector{Inserted::kDuplicate, Inserted::kStored}));
+  EXPECT_EQ(insert({{"t", "s", "1"}, {"t", "r", "2"}}),
+            (std::vector{Inserted::kDuplicate, Inserted::kStored}));
 }
 
 TEST_P(DocumentsContract, SearchesSeeWholeTransactionsWhileRowsComeIn) {
   std::atomic<bool> over = false;
   std::thread writer([&] {
-    for (int i = 0; i < 200; ++i) insert({{"t", "s", std::to_string(2 * i), i}, {"u", "s", std::to_string(2 * i + 1), i}});
+    for (int i = 0; i < 200; ++i)
+      insert({{"t", "s", std::to_string(2 * i), i}, {"u", "s", std::to_string(2 * i + 1), i}});
     over = true;
   });
   while (!over) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "documents/documents_contract.h"
 #include "documents/fake_documents.h"
+
+#include "documents/documents_contract.h"
 
 namespace headrace::documents {
 namespace {
@@ -10,7 +11,9 @@ struct InMemory final : StorePlace {
 };
 
 INSTANTIATE_TEST_SUITE_P(Fake, DocumentsContract,
-                         ::testing::Values(StoreKind{"fake", [] { return std::unique_ptr<StorePlace>(new InMemory); }, false}),
+                         ::testing::Values(StoreKind{
+                             "fake", [] { return std::unique_ptr<StorePlace>(new InMemory); },
+                             false}),
                          [](auto const& kind) { return kind.param.name; });
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 
 constexpr char kVersion = 1;
 constexpr std::size_t kBytes = 1 + 4 * 8 + 4;
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 std::string to_base64url(std::string_view bytes) {
   std::string text;
@@ -49,11 +50,13 @@ void put(std::string& out, T value) {
   out.append(bytes, sizeof value);
 }
 
-// FNV-1a, 64 bits: cursors outlive a process, so the function is fixed here. Each part is ended by its length.
+// FNV-1a, 64 bits: cursors outlive a process, so the function is fixed here. Each part is ended by
+// its length.
 void mix(std::uint64_t& hash, std::string_view part) {
   auto const step = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001B3ull; };
   for (char const c : part) step(static_cast<unsigned char>(c));
-  for (std::size_t n = part.size(), i = 0; i < 8; ++i) step(static_cast<unsigned char>(n >> (8 * i)));
+  for (std::size_t n = part.size(), i = 0; i < 8; ++i)
+    step(static_cast<unsigned char>(n >> (8 * i)));
 }
 
 }  // namespace
@@ -87,16 +90,20 @@ std::string encode_page_cursor(PageCursor const& cursor) {
 
 base::Result<PageCursor> decode_page_cursor(std::string_view text) {
   auto const refuse = [](std::string_view why) {
-    return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("cursor: {}; expected the \"next\" of the page before, unchanged", why)};
+    return base::Error{
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("cursor: {}; expected the \"next\" of the page before, unchanged", why)};
   };
   constexpr std::size_t kTextBytes = (kBytes * 8 + 5) / 6;
-  if (text.size() != kTextBytes) return refuse(fmt::format("{} characters instead of {}", text.size(), kTextBytes));
+  if (text.size() != kTextBytes)
+    return refuse(fmt::format("{} characters instead of {}", text.size(), kTextBytes));
   std::string bytes;
   if (!from_base64url(text, bytes)) return refuse("not base64url");
   auto const* const at = reinterpret_cast<std::byte const*>(bytes.data());
-  if (bytes.front() != kVersion) return refuse(fmt::format("version {}", static_cast<int>(bytes.front())));
-  if (base::load<std::uint32_t>(at + kBytes - 4) != base::crc32c({at, kBytes - 4})) return refuse("damaged");
+  if (bytes.front() != kVersion)
+    return refuse(fmt::format("version {}", static_cast<int>(bytes.front())));
+  if (base::load<std::uint32_t>(at + kBytes - 4) != base::crc32c({at, kBytes - 4}))
+    return refuse("damaged");
   PageCursor cursor;
   cursor.query = base::load<std::uint64_t>(at + 1);
   cursor.time.ns = base::load<std::int64_t>(at + 9);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// PageCursor: where the next page of a search begins, as opaque text. It names the query that it belongs to, so that it
+// PageCursor: where the next page of a search begins, as opaque text. It names the query that it
+//             belongs to, so that it
 // cannot be used with another.
-//   Text: base64url without padding of  1 version(1)  8 query fingerprint  8 time  8 row  8 last row of the first page's
-//   snapshot  4 CRC32C of all before, numbers little-endian.
+//   Text: base64url without padding of  1 version(1)  8 query fingerprint  8 time  8 row  8 last
+//   row of the first page's snapshot  4 CRC32C of all before, numbers little-endian.
 //   Threads: pure.
 #pragma once
 
@@ -18,10 +19,10 @@ namespace headrace::documents {
 struct Query;
 
 struct PageCursor {
-  std::uint64_t query = 0;      // fingerprint()
-  base::Timestamp time;         // of the last message looked at
-  std::uint64_t row = 0;        // of the same; the store's own ascending number
-  std::uint64_t row_last = 0;   // rows above were inserted after the first page
+  std::uint64_t query = 0;     // fingerprint()
+  base::Timestamp time;        // of the last message looked at
+  std::uint64_t row = 0;       // of the same; the store's own ascending number
+  std::uint64_t row_last = 0;  // rows above were inserted after the first page
 
   bool operator==(PageCursor const&) const = default;
 };

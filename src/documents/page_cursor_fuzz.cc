@@ -11,7 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     HEADRACE_ASSERT(documents::encode_page_cursor(*cursor) == text, "two texts for one cursor");
   if (size < 32) return 0;
   auto const* const at = reinterpret_cast<std::byte const*>(data);
-  documents::PageCursor made{base::load<std::uint64_t>(at), {base::load<std::int64_t>(at + 8)}, base::load<std::uint64_t>(at + 16),
+  documents::PageCursor made{base::load<std::uint64_t>(at),
+                             {base::load<std::int64_t>(at + 8)},
+                             base::load<std::uint64_t>(at + 16),
                              base::load<std::uint64_t>(at + 24)};
   if (made.row > made.row_last) std::swap(made.row, made.row_last);
   auto const back = documents::decode_page_cursor(documents::encode_page_cursor(made));

@@ -31,7 +31,14 @@ TEST(PageCursor, EveryDamageIsRefused) {
 }
 
 TEST(PageCursor, TheFingerprintTellsQueriesApart) {
-  Query const query{.types = {"a", "b"}, .source = "s", .from = {}, .to = {}, .where = {}, .order = Order::kAscending, .limit = 1, .cursor = ""};
+  Query const query{.types = {"a", "b"},
+                    .source = "s",
+                    .from = {},
+                    .to = {},
+                    .where = {},
+                    .order = Order::kAscending,
+                    .limit = 1,
+                    .cursor = ""};
   auto const with = [&](auto change) {
     Query changed = query;
     change(changed);
@@ -44,7 +51,8 @@ TEST(PageCursor, TheFingerprintTellsQueriesApart) {
   EXPECT_NE(with([](Query& q) { q.types = {"ab"}; }), same);
   EXPECT_NE(with([](Query& q) { q.source = "t"; }), same);
   EXPECT_NE(with([](Query& q) { q.from = base::Timestamp{0}; }), same);
-  EXPECT_NE(with([](Query& q) { q.to = base::Timestamp{0}; }), with([](Query& q) { q.from = base::Timestamp{0}; }));
+  EXPECT_NE(with([](Query& q) { q.to = base::Timestamp{0}; }),
+            with([](Query& q) { q.from = base::Timestamp{0}; }));
   EXPECT_NE(with([](Query& q) { q.where = parse_where("a = 1").value(); }), same);
   EXPECT_NE(with([](Query& q) { q.order = Order::kDescending; }), same);
 }

@@ -79,7 +79,8 @@ class Parser {
   bool take_word(std::string_view word) {
     std::string_view const rest = text_.substr(at_);
     if (!rest.starts_with(word)) return false;
-    if (rest.size() > word.size() && (is_segment(rest[word.size()]) || rest[word.size()] == '.')) return false;
+    if (rest.size() > word.size() && (is_segment(rest[word.size()]) || rest[word.size()] == '.'))
+      return false;
     at_ += word.size();
     return true;
   }
@@ -91,7 +92,8 @@ class Parser {
     if (at_end()) return refuse(at_, fmt::format("expected {}, found the end", wanted));
     std::size_t end = at_;
     while (end < text_.size() && end - at_ < 20 && !is_blank(text_[end])) ++end;
-    return refuse(at_, fmt::format("expected {}, found '{}'", wanted, text_.substr(at_, std::max<std::size_t>(1, end - at_))));
+    return refuse(at_, fmt::format("expected {}, found '{}'", wanted,
+                                   text_.substr(at_, std::max<std::size_t>(1, end - at_))));
   }
 
   Result<Condition> parse_condition() {
@@ -103,11 +105,12 @@ class Parser {
     skip_blanks();
     HEADRACE_TRY(condition.literal, parse_literal());
     bool const ordered = condition.op != Operator::kEqual && condition.op != Operator::kNotEqual;
-    bool const orderless =
-        std::holds_alternative<bool>(condition.literal) || std::holds_alternative<std::nullptr_t>(condition.literal);
+    bool const orderless = std::holds_alternative<bool>(condition.literal) ||
+                           std::holds_alternative<std::nullptr_t>(condition.literal);
     if (ordered && orderless)
-      return refuse(operator_at, fmt::format("true, false and null know only = and !=, not {}",
-                                             kOperatorNames[static_cast<std::size_t>(condition.op)]));
+      return refuse(operator_at,
+                    fmt::format("true, false and null know only = and !=, not {}",
+                                kOperatorNames[static_cast<std::size_t>(condition.op)]));
     return condition;
   }
 
@@ -116,7 +119,8 @@ class Parser {
     for (;;) {
       std::size_t const segment = at_;
       while (!at_end() && is_segment(text_[at_])) ++at_;
-      if (at_ == segment) return expected(at_ == begin ? "a field (like data.height)" : "a field name after '.'");
+      if (at_ == segment)
+        return expected(at_ == begin ? "a field (like data.height)" : "a field name after '.'");
       if (peek() != '.') return std::string(text_.substr(begin, at_ - begin));
       ++at_;
     }
@@ -153,8 +157,10 @@ class Parser {
     bool whole = true;
     if (peek() == '-') ++at_;
     if (!is_digit(peek())) return expected("a digit");
-    if (peek() == '0') ++at_;
-    else take_digits();
+    if (peek() == '0')
+      ++at_;
+    else
+      take_digits();
     if (peek() == '.') {
       whole = false;
       ++at_;
@@ -179,10 +185,12 @@ class Parser {
       std::int64_t as_signed = 0;
       if (std::from_chars(first, last, as_signed).ec == std::errc()) return Scalar(as_signed);
       std::uint64_t as_unsigned = 0;
-      if (*first != '-' && std::from_chars(first, last, as_unsigned).ec == std::errc()) return Scalar(as_unsigned);
+      if (*first != '-' && std::from_chars(first, last, as_unsigned).ec == std::errc())
+        return Scalar(as_unsigned);
     }
     double as_double = 0;
-    if (std::from_chars(first, last, as_double).ec != std::errc()) return refuse(begin, "number out of the range of a double");
+    if (std::from_chars(first, last, as_double).ec != std::errc())
+      return refuse(begin, "number out of the range of a double");
     return Scalar(as_double);
   }
 
@@ -196,7 +204,8 @@ class Parser {
         ++at_;
         return out;
       }
-      if (static_cast<unsigned char>(c) < 0x20) return refuse(at_, "control character in a string; write \\u00XX");
+      if (static_cast<unsigned char>(c) < 0x20)
+        return refuse(at_, "control character in a string; write \\u00XX");
       if (c == '\\') {
         HEADRACE_TRY_VOID(parse_escape(out));
         continue;
@@ -214,7 +223,9 @@ class Parser {
       ++at_;
       return {};
     }
-    if (peek() != 'u') return refuse(begin, "unknown escape; expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+    if (peek() != 'u')
+      return refuse(begin,
+                    "unknown escape; expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
     ++at_;
     HEADRACE_TRY(std::uint32_t code, parse_hex4());
     if (code >= 0xDC00 && code < 0xE000) return refuse(begin, "low surrogate without its high one");
@@ -231,8 +242,10 @@ class Parser {
   Result<std::uint32_t> parse_hex4() {
     std::uint32_t code = 0;
     std::string_view const digits = text_.substr(at_, 4);
-    auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
-    if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4) return expected("four hexadecimal digits");
+    auto const [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4)
+      return expected("four hexadecimal digits");
     at_ += 4;
     return code;
   }
@@ -265,7 +278,9 @@ std::partial_ordering reverse(std::partial_ordering order) { return 0 <=> order;
 // nullopt: of different kinds.
 struct Compare {
   using Answer = std::optional<std::partial_ordering>;
-  Answer operator()(std::nullptr_t, std::nullptr_t) const { return std::partial_ordering::equivalent; }
+  Answer operator()(std::nullptr_t, std::nullptr_t) const {
+    return std::partial_ordering::equivalent;
+  }
   Answer operator()(bool a, bool b) const { return a <=> b; }
   Answer operator()(std::string const& a, std::string const& b) const { return a <=> b; }
   Answer operator()(std::int64_t a, std::int64_t b) const { return a <=> b; }
@@ -286,9 +301,12 @@ struct Compare {
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (char const c : text) {
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
-    else out += c;
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    else
+      out += c;
   }
   out += '"';
 }
@@ -297,11 +315,16 @@ struct Render {
   std::string& out;
   void operator()(std::nullptr_t) const { out += "null"; }
   void operator()(bool value) const { out += value ? "true" : "false"; }
-  void operator()(std::int64_t value) const { fmt::format_to(std::back_inserter(out), "{}", value); }
-  void operator()(std::uint64_t value) const { fmt::format_to(std::back_inserter(out), "{}", value); }
+  void operator()(std::int64_t value) const {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  }
+  void operator()(std::uint64_t value) const {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  }
   void operator()(double value) const {
     std::string text = fmt::format("{}", value);
-    if (text.find_first_of(".en") == std::string::npos) text += ".0";  // stays a double when it is read again
+    if (text.find_first_of(".en") == std::string::npos)
+      text += ".0";  // stays a double when it is read again
     out += text;
   }
   void operator()(std::string const& value) const { append_quoted(out, value); }
@@ -311,7 +334,8 @@ struct Render {
 
 Result<Where> parse_where(std::string_view text) {
   if (text.size() > kWhereBytesMax)
-    return Error{ErrorCode::kInvalidArgument, fmt::format("where: {} bytes; the bound is {}", text.size(), kWhereBytesMax)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("where: {} bytes; the bound is {}", text.size(), kWhereBytesMax)};
   if (auto const bad = base::find_invalid_utf8(text))
     return Error{ErrorCode::kInvalidArgument, fmt::format("where: at byte {}: not UTF-8", *bad)};
   return Parser(text).parse();
@@ -322,7 +346,8 @@ std::string to_string(Where const& where) {
   for (Condition const& condition : where) {
     if (!out.empty()) out += " and ";
     out += condition.path;
-    fmt::format_to(std::back_inserter(out), " {} ", kOperatorNames[static_cast<std::size_t>(condition.op)]);
+    fmt::format_to(std::back_inserter(out), " {} ",
+                   kOperatorNames[static_cast<std::size_t>(condition.op)]);
     std::visit(Render{out}, condition.literal);
   }
   return out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever parse_where accepts must be written and read back the same; what it refuses must name a place within the text.
+// Whatever parse_where accepts must be written and read back the same; what it refuses must name a
+// place within the text.
 #include "base/assert.h"
 #include "documents/where.h"
 
@@ -12,10 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     return 0;
   }
   std::string const written = documents::to_string(*where);
-  if (written.size() > documents::kWhereBytesMax) return 0;  // escapes and blanks may make it longer
+  if (written.size() > documents::kWhereBytesMax)
+    return 0;  // escapes and blanks may make it longer
   auto const again = documents::parse_where(written);
   HEADRACE_ASSERT(again && *again == *where, "written and read back differently");
   constexpr std::string_view kBody = R"({"a":1,"b":{"c":"x","d":[true,null,1.5]}})";
-  (void)documents::meets(codec::record::Body(model::BodyEncoding::kJson, base::as_bytes(kBody)), *where);
+  (void)documents::meets(codec::record::Body(model::BodyEncoding::kJson, base::as_bytes(kBody)),
+                         *where);
   return 0;
 }

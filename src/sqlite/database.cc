@@ -19,28 +19,20 @@ ErrorCode map_code(int code) {
     case SQLITE_FULL:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_NOMEM:
-      return ErrorCode::kOverloaded;
+    case SQLITE_NOMEM: return ErrorCode::kOverloaded;
     case SQLITE_IOERR:
-    case SQLITE_READONLY:
-      return ErrorCode::kIo;
+    case SQLITE_READONLY: return ErrorCode::kIo;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return ErrorCode::kCorrupt;
-    case SQLITE_CONSTRAINT:
-      return ErrorCode::kAlreadyExists;
-    case SQLITE_INTERRUPT:
-      return ErrorCode::kCancelled;
+    case SQLITE_NOTADB: return ErrorCode::kCorrupt;
+    case SQLITE_CONSTRAINT: return ErrorCode::kAlreadyExists;
+    case SQLITE_INTERRUPT: return ErrorCode::kCancelled;
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-    case SQLITE_AUTH:
-      return ErrorCode::kUnavailable;
+    case SQLITE_AUTH: return ErrorCode::kUnavailable;
     case SQLITE_ERROR:
     case SQLITE_TOOBIG:
-    case SQLITE_RANGE:
-      return ErrorCode::kInvalidArgument;
-    default:
-      return ErrorCode::kInternal;
+    case SQLITE_RANGE: return ErrorCode::kInvalidArgument;
+    default: return ErrorCode::kInternal;
   }
 }
 
@@ -69,8 +61,9 @@ struct Database::Impl {
 
   Error error(int code, std::string_view doing) const {
     int const extended = handle != nullptr ? sqlite3_extended_errcode(handle) : code;
-    char const* const words = handle != nullptr && (extended & 0xFF) == (code & 0xFF) ? sqlite3_errmsg(handle)
-                                                                                      : sqlite3_errstr(code);
+    char const* const words = handle != nullptr && (extended & 0xFF) == (code & 0xFF)
+                                  ? sqlite3_errmsg(handle)
+                                  : sqlite3_errstr(code);
     return {map_code(code), fmt::format("{}: {}: {} (sqlite {})", path, doing, words,
                                         (extended & 0xFF) == (code & 0xFF) ? extended : code)};
   }
@@ -93,15 +86,18 @@ Result<Database> Database::open(std::string const& path, OpenOptions const& opti
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   flags |= options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (options.create && !options.read_only) flags |= SQLITE_OPEN_CREATE;
-  if (int const code = sqlite3_open_v2(path.c_str(), &impl->handle, flags, nullptr); code != SQLITE_OK)
+  if (int const code = sqlite3_open_v2(path.c_str(), &impl->handle, flags, nullptr);
+      code != SQLITE_OK)
     return impl->error(code, "open");
   sqlite3_busy_timeout(impl->handle, static_cast<int>(options.busy_timeout.count()));
   // The page size counts only before the first write; WAL mode is kept in the file.
   std::string const setup = fmt::format(
-      "PRAGMA page_size={}; {} PRAGMA synchronous={}; PRAGMA cache_size=-{}; PRAGMA wal_autocheckpoint={}; "
+      "PRAGMA page_size={}; {} PRAGMA synchronous={}; PRAGMA cache_size=-{}; PRAGMA "
+      "wal_autocheckpoint={}; "
       "PRAGMA mmap_size={}; PRAGMA temp_store=MEMORY;",
-      options.page_bytes, options.read_only ? "" : "PRAGMA journal_mode=WAL;", name_of(options.synchronous),
-      options.cache_kb_max, options.checkpoint_pages, options.map_bytes_max);
+      options.page_bytes, options.read_only ? "" : "PRAGMA journal_mode=WAL;",
+      name_of(options.synchronous), options.cache_kb_max, options.checkpoint_pages,
+      options.map_bytes_max);
   HEADRACE_TRY_VOID(impl->execute(setup.c_str(), "open"));
   // Nothing above reads a page of a file that exists; a question does, so that damage shows here.
   HEADRACE_TRY_VOID(impl->execute("SELECT count(*) FROM sqlite_master", "open"));
@@ -125,7 +121,9 @@ Result<int> Database::user_version() {
   return row ? static_cast<int>(statement.integer(0)) : 0;
 }
 
-Result<void> Database::set_user_version(int version) { return execute(fmt::format("PRAGMA user_version={}", version)); }
+Result<void> Database::set_user_version(int version) {
+  return execute(fmt::format("PRAGMA user_version={}", version));
+}
 
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(impl_->handle); }
 std::int64_t Database::changes() const { return sqlite3_changes64(impl_->handle); }
@@ -140,11 +138,14 @@ Result<void> Database::limit_bytes(std::uint64_t bytes_max) {
   HEADRACE_TRY(bool const row, statement.step());
   std::uint64_t const page = row ? static_cast<std::uint64_t>(statement.integer(0)) : 4'096;
   statement.reset();
-  return execute(fmt::format("PRAGMA max_page_count={}", std::max<std::uint64_t>(1, bytes_max / page)));
+  return execute(
+      fmt::format("PRAGMA max_page_count={}", std::max<std::uint64_t>(1, bytes_max / page)));
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)), bind_error_(other.bind_error_) {}
+    : database_(other.database_),
+      handle_(std::exchange(other.handle_, nullptr)),
+      bind_error_(other.bind_error_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(database_, other.database_);
@@ -171,8 +172,8 @@ Statement& Statement::bind_real(int index, double value) {
 
 Statement& Statement::bind(int index, std::string_view text) {
   // A null pointer would bind NULL; an empty text is not that.
-  note(sqlite3_bind_text64(handle_, index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC,
-                           SQLITE_UTF8));
+  note(sqlite3_bind_text64(handle_, index, text.data() != nullptr ? text.data() : "", text.size(),
+                           SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
@@ -188,7 +189,8 @@ Statement& Statement::bind_null(int index) {
 }
 
 Result<bool> Statement::step() {
-  if (bind_error_ != SQLITE_OK) return database_->error(bind_error_, fmt::format("bind to {}", sqlite3_sql(handle_)));
+  if (bind_error_ != SQLITE_OK)
+    return database_->error(bind_error_, fmt::format("bind to {}", sqlite3_sql(handle_)));
   int const code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -207,19 +209,28 @@ void Statement::reset() {
   bind_error_ = SQLITE_OK;
 }
 
-bool Statement::is_null(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
-bool Statement::is_text(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_TEXT; }
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
+bool Statement::is_text(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_TEXT;
+}
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(handle_, column); }
 double Statement::real(int column) const { return sqlite3_column_double(handle_, column); }
 
 std::string_view Statement::text(int column) const {
   auto const* const data = reinterpret_cast<char const*>(sqlite3_column_text(handle_, column));
-  return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+  return data == nullptr
+             ? std::string_view()
+             : std::string_view(data,
+                                static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
 }
 
 base::Bytes Statement::blob(int column) const {
   auto const* const data = static_cast<std::byte const*>(sqlite3_column_blob(handle_, column));
-  return data == nullptr ? base::Bytes() : base::Bytes(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+  return data == nullptr
+             ? base::Bytes()
+             : base::Bytes(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
 }
 
 Result<Transaction> Transaction::begin(Database& database) {
@@ -233,7 +244,8 @@ void Transaction::rollback() {
   if (database_ == nullptr) return;
   Database::Impl* const database = std::exchange(database_, nullptr);
   // Some errors roll back by themselves; then there is nothing to do.
-  if (sqlite3_get_autocommit(database->handle) == 0) sqlite3_exec(database->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (sqlite3_get_autocommit(database->handle) == 0)
+    sqlite3_exec(database->handle, "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 Result<void> Transaction::commit() {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Database, Statement, Transaction: SQLite with ownership, results and nothing more. The only module that includes sqlite3.h.
-//   Threads:  a Database and its Statements belong to one thread at a time; interrupt() may be called from any thread while
-//             the Database lives. Several Databases may be open on one file: in WAL mode readers never block the writer.
-//   Lifetime: Statements and Transactions must go before their Database. A moved-from object may only be destroyed.
-//   Errors:   overloaded (disk full; or busy for longer than busy_timeout), io, corrupt (damaged, or not a database),
-//             already_exists (a constraint), cancelled (interrupt), unavailable (cannot open), invalid_argument (bad SQL),
-//             internal. The context names the file, what was done and SQLite's own words.
+// Database, Statement, Transaction: SQLite with ownership, results and nothing more. The only
+// module that includes sqlite3.h.
+//   Threads:  a Database and its Statements belong to one thread at a time; interrupt() may be
+//             called from any thread while the Database lives. Several Databases may be open on one
+//             file: in WAL mode readers never block the writer.
+//   Lifetime: Statements and Transactions must go before their Database. A moved-from object may
+//             only be destroyed.
+//   Errors:   overloaded (disk full; or busy for longer than busy_timeout), io, corrupt (damaged,
+//             or not a database), already_exists (a constraint), cancelled (interrupt), unavailable
+//             (cannot open), invalid_argument (bad SQL), internal. The context names the file, what
+//             was done and SQLite's own words.
 #pragma once
 
 #include <chrono>
@@ -22,8 +26,8 @@ struct sqlite3_stmt;
 
 namespace headrace::sqlite {
 
-// full: a commit survives a power failure. normal: a commit survives our end; a power failure may take the last ones, never
-// the file's consistency. off: for scratch files.
+// full: a commit survives a power failure. normal: a commit survives our end; a power failure may
+// take the last ones, never the file's consistency. off: for scratch files.
 enum class Synchronous : unsigned char { kOff, kNormal, kFull };
 
 struct OpenOptions {
@@ -32,9 +36,9 @@ struct OpenOptions {
   Synchronous synchronous = Synchronous::kFull;
   std::chrono::milliseconds busy_timeout{5'000};
   int cache_kb_max = 8'192;
-  int page_bytes = 4'096;            // only when the file is created
-  int checkpoint_pages = 4'000;      // the WAL goes back into the file about every so many pages
-  std::uint64_t map_bytes_max = 0;   // of the file mapped for reading; 0: plain reads
+  int page_bytes = 4'096;           // only when the file is created
+  int checkpoint_pages = 4'000;     // the WAL goes back into the file about every so many pages
+  std::uint64_t map_bytes_max = 0;  // of the file mapped for reading; 0: plain reads
 };
 
 class Statement;
@@ -76,8 +80,10 @@ class Database {
   std::unique_ptr<Impl> impl_;
 };
 
-// A prepared statement. Bind, step until false, reset, again. Indexes of parameters count from 1, of columns from 0.
-//   Lifetime: bound text and blobs are not copied: they must stay until reset(). Column views last until the next step or reset.
+// A prepared statement. Bind, step until false, reset, again. Indexes of parameters count from 1,
+// of columns from 0.
+//   Lifetime: bound text and blobs are not copied: they must stay until reset(). Column views last
+//             until the next step or reset.
 class Statement {
  public:
   Statement(Statement&&) noexcept;
@@ -106,7 +112,8 @@ class Statement {
 
  private:
   friend class Database;
-  Statement(Database::Impl* database, sqlite3_stmt* handle) : database_(database), handle_(handle) {}
+  Statement(Database::Impl* database, sqlite3_stmt* handle)
+      : database_(database), handle_(handle) {}
   void note(int code);
 
   Database::Impl* database_ = nullptr;
@@ -118,7 +125,9 @@ class Statement {
 class Transaction {
  public:
   static base::Result<Transaction> begin(Database& database);
-  Transaction(Transaction&& other) noexcept : database_(other.database_) { other.database_ = nullptr; }
+  Transaction(Transaction&& other) noexcept : database_(other.database_) {
+    other.database_ = nullptr;
+  }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
   // On an error nothing was committed and the transaction is rolled back.

@@ -14,7 +14,8 @@ using base::ErrorCode;
 class Sqlite : public ::testing::Test {
  protected:
   Sqlite() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headrace_sqlite_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "headrace_sqlite_XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
   }
   ~Sqlite() override { std::filesystem::remove_all(directory_); }
@@ -40,9 +41,16 @@ TEST_F(Sqlite, ValuesComeBackAsTheyWereBound) {
   {
     auto insert = database.prepare("INSERT INTO t VALUES(?,?,?,?,?)").value();
     std::string_view const text("a\0b\xC3\xA9", 5);
-    insert.bind(1, std::int64_t{-9223372036854775807 - 1}).bind_real(2, 0.1).bind(3, text).bind(4, base::as_bytes(text)).bind_null(5);
+    insert.bind(1, std::int64_t{-9223372036854775807 - 1})
+        .bind_real(2, 0.1)
+        .bind(3, text)
+        .bind(4, base::as_bytes(text))
+        .bind_null(5);
     ASSERT_TRUE(insert.run());
-    insert.bind(1, std::int64_t{0}).bind_real(2, 0).bind(3, std::string_view()).bind(4, base::Bytes());
+    insert.bind(1, std::int64_t{0})
+        .bind_real(2, 0)
+        .bind(3, std::string_view())
+        .bind(4, base::Bytes());
     ASSERT_TRUE(insert.run());
   }
   auto select = database.prepare("SELECT * FROM t ORDER BY i").value();
@@ -100,7 +108,8 @@ TEST_F(Sqlite, AFullFileIsOverloadedAndHeals) {
   base::Result<void> done;
   {
     auto transaction = Transaction::begin(database).value();
-    for (int i = 0; i < 100 && done; ++i) done = database.execute("INSERT INTO t VALUES(zeroblob(4000))");
+    for (int i = 0; i < 100 && done; ++i)
+      done = database.execute("INSERT INTO t VALUES(zeroblob(4000))");
   }
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::kOverloaded) << done.error().context;
@@ -153,8 +162,10 @@ TEST_F(Sqlite, UserVersionAndSettingsHold) {
   }
   Database database = open(path());
   EXPECT_EQ(database.user_version().value(), 7);
-  for (auto const& [pragma, want] : std::vector<std::pair<std::string, std::string>>{
-           {"PRAGMA journal_mode", "wal"}, {"PRAGMA synchronous", "2"}, {"PRAGMA page_size", "4096"}}) {
+  for (auto const& [pragma, want] :
+       std::vector<std::pair<std::string, std::string>>{{"PRAGMA journal_mode", "wal"},
+                                                        {"PRAGMA synchronous", "2"},
+                                                        {"PRAGMA page_size", "4096"}}) {
     auto statement = database.prepare(pragma).value();
     ASSERT_TRUE(statement.step().value());
     EXPECT_EQ(statement.text(0), want) << pragma;
@@ -163,7 +174,11 @@ TEST_F(Sqlite, UserVersionAndSettingsHold) {
 
 TEST_F(Sqlite, InterruptCancelsAStep) {
   Database database = open(path());
-  auto endless = database.prepare("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT max(x) FROM c").value();
+  auto endless =
+      database
+          .prepare(
+              "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT max(x) FROM c")
+          .value();
   std::atomic<bool> over = false;
   std::thread other([&] {
     while (!over) database.interrupt();

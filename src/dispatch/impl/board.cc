@@ -51,8 +51,10 @@ bool Board::stopping() const {
   return stop_;
 }
 
-// The clock may be one that tests move, so time is asked of it, and waiting is done in real time until poked.
-void Board::wait(std::unique_lock<std::mutex>& lock, std::optional<std::chrono::steady_clock::time_point> until,
+// The clock may be one that tests move, so time is asked of it, and waiting is done in real time
+// until poked.
+void Board::wait(std::unique_lock<std::mutex>& lock,
+                 std::optional<std::chrono::steady_clock::time_point> until,
                  std::function<bool()> const& ready) {
   while (!stop_ && !ready()) {
     if (!until) {
@@ -168,7 +170,8 @@ bool Board::reached(std::span<broker::Assignment const> positions) const {
   });
 }
 
-bool Board::wait_applied(std::span<broker::Assignment const> positions, std::chrono::steady_clock::time_point deadline) {
+bool Board::wait_applied(std::span<broker::Assignment const> positions,
+                         std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, near(deadline), [&] { return finished_ || reached(positions); });
   return reached(positions);
@@ -178,11 +181,16 @@ base::Result<void> Board::when_applied(std::vector<broker::Assignment> positions
   std::optional<bool> now;
   {
     std::lock_guard const lock(mutex_);
-    if (reached(positions)) now = true;
-    else if (finished_) now = false;
+    if (reached(positions))
+      now = true;
+    else if (finished_)
+      now = false;
     else if (waiters_.size() >= kWaitersMax)
-      return base::Error{base::ErrorCode::kOverloaded, fmt::format("{} questions wait for this receiver already", waiters_.size())};
-    else waiters_.push_back({std::move(positions), std::move(done)});
+      return base::Error{
+          base::ErrorCode::kOverloaded,
+          fmt::format("{} questions wait for this receiver already", waiters_.size())};
+    else
+      waiters_.push_back({std::move(positions), std::move(done)});
   }
   if (now) done(*now);
   return {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Board: what a receiver's thread and everybody else tell each other: stop, wake, what is applied, how it is doing.
+// Board: what a receiver's thread and everybody else tell each other: stop, wake, what is applied,
+//        how it is doing.
 //   Threads: any; one lock, never held while anything is called but the clock.
 #pragma once
 
@@ -46,7 +47,8 @@ class Board {
   broker::Position applied(broker::TopicPartition at) const;
 
   // False: not by the deadline, or the receiver has finished.
-  bool wait_applied(std::span<broker::Assignment const> positions, std::chrono::steady_clock::time_point deadline);
+  bool wait_applied(std::span<broker::Assignment const> positions,
+                    std::chrono::steady_clock::time_point deadline);
   using Done = std::function<void(bool)>;
   base::Result<void> when_applied(std::vector<broker::Assignment> positions, Done done);
 
@@ -58,8 +60,8 @@ class Board {
   void wait_for_command();
   void sleep_until(std::chrono::steady_clock::time_point time);  // of the clock given, or stop
 
-  void set_state(ReceiverState state, std::optional<base::Error> error = {}, std::uint32_t failures = 0,
-                 std::optional<base::Timestamp> next_try = {});
+  void set_state(ReceiverState state, std::optional<base::Error> error = {},
+                 std::uint32_t failures = 0, std::optional<base::Timestamp> next_try = {});
   void call_began();
   void call_ended();
   void publish(Tracker const& tracker, std::uint64_t messages);
@@ -72,7 +74,8 @@ class Board {
   };
   bool reached(std::span<broker::Assignment const> positions) const;
   double rate(std::int64_t now_s) const;
-  void wait(std::unique_lock<std::mutex>& lock, std::optional<std::chrono::steady_clock::time_point> until,
+  void wait(std::unique_lock<std::mutex>& lock,
+            std::optional<std::chrono::steady_clock::time_point> until,
             std::function<bool()> const& ready);
 
   base::Clock& clock_;

@@ -32,7 +32,8 @@ Result<bool> Gatherer::gather(Gathered& out, bool woken) {
       out.pending.accounts[expired.partition.topic].expired += expired.message_count;
     }
   }
-  while (next_ < fetched_.records.size() && out.deliveries.size() < messages_max_ && out.bytes < bytes_max_)
+  while (next_ < fetched_.records.size() && out.deliveries.size() < messages_max_ &&
+         out.bytes < bytes_max_)
     take(fetched_.records[next_++], out);
   return !out.pending.empty() || !out.events.empty() || !at_end_;
 }
@@ -44,13 +45,16 @@ void Gatherer::take(broker::FetchedRecord const& fetched, Gathered& out) const {
   out.pending.cursors[fetched.from] = fetched.next;
   out.bytes += fetched.record.size();
   if (record.kind() == Kind::kSourceActive || record.kind() == Kind::kSourceInactive)
-    out.events.push_back({topic->data_type, record.source(), record.received(), record.kind() == Kind::kSourceActive, out.deliveries.size()});
+    out.events.push_back({topic->data_type, record.source(), record.received(),
+                          record.kind() == Kind::kSourceActive, out.deliveries.size()});
   if (record.count() > 0) take_messages(*topic, fetched, record, out);
   if (record.kind() == Kind::kErase)
-    out.erased.push_back({topic->data_type, std::string(record.source()), fetched.from.partition, fetched.at});
+    out.erased.push_back(
+        {topic->data_type, std::string(record.source()), fetched.from.partition, fetched.at});
 }
 
-void Gatherer::take_messages(Tracker::Topic const& topic, broker::FetchedRecord const& fetched, RecordView record, Gathered& out) const {
+void Gatherer::take_messages(Tracker::Topic const& topic, broker::FetchedRecord const& fetched,
+                             RecordView record, Gathered& out) const {
   Account& account = out.pending.accounts[topic.id];
   std::optional<std::uint64_t> const seen = tracker_.seen(fetched.from, record, out.pending);
   std::uint32_t fresh = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// guarded: calls into a receiver; what it throws becomes an error. Receivers may be plugins, and no exception crosses here.
+// guarded: calls into a receiver; what it throws becomes an error. Receivers may be plugins, and no
+// exception crosses here.
 //   Threads: pure.
 #pragma once
 
@@ -18,7 +19,8 @@ std::invoke_result_t<F> guarded(char const* what, F&& f) {
   } catch (std::exception const& e) {
     return base::Error{base::ErrorCode::kInternal, std::string(what) + " threw: " + e.what()};
   } catch (...) {
-    return base::Error{base::ErrorCode::kInternal, std::string(what) + " threw something that is no exception"};
+    return base::Error{base::ErrorCode::kInternal,
+                       std::string(what) + " threw something that is no exception"};
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// StateFile: <directory>/<receiver>.db: the dead letters of a receiver and, when it has no store, its state.
+// StateFile: <directory>/<receiver>.db: the dead letters of a receiver and, when it has no store,
+//            its state.
 // Format: docs/formats/dispatch-state.md.
-//   Dead letters of a receiver with a store are written before its own transaction, unconfirmed; they count only once that is
-//   known to have committed. Nobody but the receiver's thread sees unconfirmed ones.
+//   Dead letters of a receiver with a store are written before its own transaction, unconfirmed;
+//   they count only once that is known to have committed. Nobody but the receiver's thread sees
+//   unconfirmed ones.
 //   Threads: any; one lock, held for one short transaction.
 #pragma once
 
@@ -21,8 +23,9 @@
 namespace headrace::dispatch::impl {
 
 struct NewDeadLetter {
-  DeadLetter letter;                // no id
-  std::uint32_t index_in_record = 0;  // with data type, partition and position: what makes it idempotent
+  DeadLetter letter;  // no id
+  std::uint32_t index_in_record =
+      0;  // with data type, partition and position: what makes it idempotent
 };
 
 // What became of a dead letter that was sent again.
@@ -42,7 +45,8 @@ struct Erased {
 
 class StateFile {
  public:
-  static base::Result<std::unique_ptr<StateFile>> open(std::string const& path, sqlite::Synchronous synchronous);
+  static base::Result<std::unique_ptr<StateFile>> open(std::string const& path,
+                                                       sqlite::Synchronous synchronous);
 
   base::Result<std::vector<StateChange>> load_state();
   // One transaction.
@@ -59,14 +63,17 @@ class StateFile {
   bool has_unconfirmed() const;
   base::Result<void> confirm();
   // After a restart: confirms those that `committed` says of, removes the others.
-  using Committed = std::function<bool(std::string const& data_type, std::uint32_t partition, broker::Position)>;
+  using Committed =
+      std::function<bool(std::string const& data_type, std::uint32_t partition, broker::Position)>;
   base::Result<void> settle_unconfirmed(Committed const& committed);
 
-  // The oldest ones to be sent again, within both bounds but at least one. They cannot be dropped until end_retry().
+  // The oldest ones to be sent again, within both bounds but at least one. They cannot be dropped
+  // until end_retry().
   base::Result<std::vector<DeadLetter>> begin_retry(std::size_t count_max, std::size_t bytes_max);
   void end_retry();
 
-  base::Result<DeadLetterPage> list(DeadLetterFilter const& filter, std::uint64_t after, std::size_t limit);
+  base::Result<DeadLetterPage> list(DeadLetterFilter const& filter, std::uint64_t after,
+                                    std::size_t limit);
   base::Result<DeadLetter> show(std::uint64_t id);
   base::Result<std::uint64_t> mark_for_retry(DeadLetterFilter const& filter);
   base::Result<std::uint64_t> drop(DeadLetterFilter const& filter);
@@ -80,7 +87,8 @@ class StateFile {
   base::Result<void> settle(Retried const& retried);
   base::Result<void> erase(Erased const& erased);
   base::Result<void> recount();
-  base::Result<std::vector<DeadLetter>> select(std::string const& rest, bool with_record, std::size_t bytes_max);
+  base::Result<std::vector<DeadLetter>> select(std::string const& rest, bool with_record,
+                                               std::size_t bytes_max);
 
   mutable std::mutex mutex_;
   sqlite::Database database_;

@@ -35,22 +35,32 @@ bool parse_number(std::string_view text, T& value) {
 }
 
 std::string render(Account const& a) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {}", a.read.messages, a.read.points, a.stored.messages, a.stored.points,
-                     a.filtered.messages, a.filtered.points, a.duplicate.messages, a.duplicate.points, a.dead.messages,
-                     a.dead.points, a.expired);
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {}", a.read.messages, a.read.points,
+                     a.stored.messages, a.stored.points, a.filtered.messages, a.filtered.points,
+                     a.duplicate.messages, a.duplicate.points, a.dead.messages, a.dead.points,
+                     a.expired);
 }
 
 bool parse(std::string_view text, Account& a) {
-  std::uint64_t* const fields[] = {&a.read.messages,      &a.read.points,      &a.stored.messages,    &a.stored.points,
-                                   &a.filtered.messages,  &a.filtered.points,  &a.duplicate.messages, &a.duplicate.points,
-                                   &a.dead.messages,      &a.dead.points,      &a.expired};
+  std::uint64_t* const fields[] = {&a.read.messages,
+                                   &a.read.points,
+                                   &a.stored.messages,
+                                   &a.stored.points,
+                                   &a.filtered.messages,
+                                   &a.filtered.points,
+                                   &a.duplicate.messages,
+                                   &a.duplicate.points,
+                                   &a.dead.messages,
+                                   &a.dead.points,
+                                   &a.expired};
   for (std::uint64_t* const field : fields)
     if (!parse_number(take_part(text, ' '), *field)) return false;
   return text.empty();
 }
 
 bool parse(std::string_view text, ProducerSeen& seen) {
-  return parse_number(take_part(text, ' '), seen.epoch) && parse_number(take_part(text, ' '), seen.last_sequence) &&
+  return parse_number(take_part(text, ' '), seen.epoch) &&
+         parse_number(take_part(text, ' '), seen.last_sequence) &&
          parse_number(text, seen.received.ns);
 }
 
@@ -65,15 +75,18 @@ std::uint64_t points_of(codec::record::MessageView message) {
   return base::load<std::uint32_t>(message.body().data() + 4);
 }
 
-Tracker::Tracker(std::vector<Topic> topics, std::size_t producers_max) : topics_(std::move(topics)), producers_max_(producers_max) {}
+Tracker::Tracker(std::vector<Topic> topics, std::size_t producers_max)
+    : topics_(std::move(topics)), producers_max_(producers_max) {}
 
 Tracker::Topic const* Tracker::find_topic(broker::TopicId id) const {
-  auto const at = std::find_if(topics_.begin(), topics_.end(), [&](Topic const& t) { return t.id == id; });
+  auto const at =
+      std::find_if(topics_.begin(), topics_.end(), [&](Topic const& t) { return t.id == id; });
   return at == topics_.end() ? nullptr : &*at;
 }
 
 Tracker::Topic const* Tracker::find_topic(std::string_view data_type) const {
-  auto const at = std::find_if(topics_.begin(), topics_.end(), [&](Topic const& t) { return t.data_type == data_type; });
+  auto const at = std::find_if(topics_.begin(), topics_.end(),
+                               [&](Topic const& t) { return t.data_type == data_type; });
   return at == topics_.end() ? nullptr : &*at;
 }
 
@@ -88,7 +101,8 @@ Result<void> Tracker::load(std::span<StateChange const> state) {
 
 Result<void> Tracker::load_entry(StateChange const& entry) {
   auto const corrupt = [&] {
-    return Error{ErrorCode::kCorrupt, fmt::format("dispatch state: '{}' = '{}' is not understood", entry.key, entry.value)};
+    return Error{ErrorCode::kCorrupt, fmt::format("dispatch state: '{}' = '{}' is not understood",
+                                                  entry.key, entry.value)};
   };
   std::string_view rest = entry.key;
   std::string_view const kind = take_part(rest, '/');
@@ -126,7 +140,8 @@ std::optional<broker::Position> Tracker::cursor(TopicPartition at) const {
   return found->second;
 }
 
-std::optional<std::uint64_t> Tracker::seen(TopicPartition at, codec::record::RecordView record, Pending const& pending) const {
+std::optional<std::uint64_t> Tracker::seen(TopicPartition at, codec::record::RecordView record,
+                                           Pending const& pending) const {
   ProducerKey const key{at, record.producer()};
   ProducerSeen const* known = nullptr;
   if (auto const fresh = pending.producers.find(key); fresh != pending.producers.end()) {
@@ -140,22 +155,28 @@ std::optional<std::uint64_t> Tracker::seen(TopicPartition at, codec::record::Rec
 }
 
 void Tracker::note_seen(TopicPartition at, codec::record::RecordView record, Pending& pending) {
-  pending.producers[{at, record.producer()}] = {record.epoch(), record.last_sequence(), record.received()};
+  pending.producers[{at, record.producer()}] = {record.epoch(), record.last_sequence(),
+                                                record.received()};
 }
 
 std::string Tracker::producer_key(ProducerKey const& key) const {
   Topic const* const topic = find_topic(key.at.topic);
   HEADRACE_ASSERT(topic != nullptr, "a producer of a topic that is not subscribed");
-  return fmt::format("producer/{}/{}/{}", topic->data_type, key.at.partition, base::to_string(key.producer));
+  return fmt::format("producer/{}/{}/{}", topic->data_type, key.at.partition,
+                     base::to_string(key.producer));
 }
 
-std::vector<StateChange> Tracker::changes(Pending const& pending, std::span<std::uint64_t const> settled) const {
+std::vector<StateChange> Tracker::changes(Pending const& pending,
+                                          std::span<std::uint64_t const> settled) const {
   std::vector<StateChange> changes;
-  changes.reserve(pending.cursors.size() + pending.producers.size() + pending.accounts.size() + settled_retries_.size() + settled.size());
+  changes.reserve(pending.cursors.size() + pending.producers.size() + pending.accounts.size() +
+                  settled_retries_.size() + settled.size());
   for (auto const& [at, position] : pending.cursors)
-    changes.push_back({fmt::format("cursor/{}/{}", find_topic(at.topic)->data_type, at.partition), broker::to_string(position)});
+    changes.push_back({fmt::format("cursor/{}/{}", find_topic(at.topic)->data_type, at.partition),
+                       broker::to_string(position)});
   for (auto const& [key, seen] : pending.producers)
-    changes.push_back({producer_key(key), fmt::format("{} {} {}", seen.epoch, seen.last_sequence, seen.received.ns)});
+    changes.push_back({producer_key(key),
+                       fmt::format("{} {} {}", seen.epoch, seen.last_sequence, seen.received.ns)});
   for (auto const& [topic, added] : pending.accounts) {
     Account sum = added;
     if (auto const before = accounts_.find(topic); before != accounts_.end()) {
@@ -168,7 +189,8 @@ std::vector<StateChange> Tracker::changes(Pending const& pending, std::span<std:
     }
     changes.push_back({fmt::format("ledger/{}", find_topic(topic)->data_type), render(sum)});
   }
-  for (std::uint64_t const id : settled_retries_) changes.push_back({fmt::format("retried/{}", id), ""});
+  for (std::uint64_t const id : settled_retries_)
+    changes.push_back({fmt::format("retried/{}", id), ""});
   for (std::uint64_t const id : settled) changes.push_back({fmt::format("retried/{}", id), "1"});
   return changes;
 }
@@ -201,7 +223,8 @@ std::vector<StateChange> Tracker::expire_producers(base::Timestamp now) {
   for (auto const& [key, seen] : producers_)
     if (crowded || expired(key, seen, now)) gone.emplace_back(seen.received, key);
   // When crowded a tenth of the bound goes at once, so that the next batches need not look again.
-  std::size_t const wanted = crowded ? producers_.size() - producers_max_ + producers_max_ / 10 : gone.size();
+  std::size_t const wanted =
+      crowded ? producers_.size() - producers_max_ + producers_max_ / 10 : gone.size();
   std::size_t const count = std::min({gone.size(), crowded ? wanted : kExpiredPerCallMax});
   std::nth_element(gone.begin(), gone.begin() + static_cast<std::ptrdiff_t>(count), gone.end(),
                    [](auto const& a, auto const& b) { return a.first < b.first; });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tracker: what one receiver has consumed: cursors, the sequences seen per producer, the ledger. A batch is gathered into a
-// Pending beside it and takes effect by apply(), so that a batch that failed leaves no trace. Format of the keys and values:
-// docs/formats/dispatch-state.md.
+// Tracker: what one receiver has consumed: cursors, the sequences seen per producer, the ledger. A
+//          batch is gathered into a
+// Pending beside it and takes effect by apply(), so that a batch that failed leaves no trace.
+// Format of the keys and values: docs/formats/dispatch-state.md.
 //   Threads: one.
 #pragma once
 
@@ -22,9 +23,11 @@
 
 namespace headrace::dispatch::impl {
 
-// The ledger of one data type as it is stored; LedgerEntry adds what is only known when it is asked for.
+// The ledger of one data type as it is stored; LedgerEntry adds what is only known when it is asked
+// for.
 struct Account {
-  Tally read;  // everything the cursor has passed; counted apart from the fates, so that the two can be compared
+  // Everything the cursor has passed; counted apart from the fates, so that both can be compared.
+  Tally read;
   Tally stored, filtered, duplicate, dead;
   std::uint64_t expired = 0;
 
@@ -45,7 +48,8 @@ struct ProducerKeyHash {
 struct ProducerSeen {
   std::uint32_t epoch = 0;
   std::uint64_t last_sequence = 0;
-  base::Timestamp received;  // of its newest record: the log forgets it after the retention, so may we
+  base::Timestamp
+      received;  // of its newest record: the log forgets it after the retention, so may we
   bool operator==(ProducerSeen const&) const = default;
 };
 using Producers = std::unordered_map<ProducerKey, ProducerSeen, ProducerKeyHash>;
@@ -77,9 +81,11 @@ class Tracker {
   Topic const* find_topic(broker::TopicId id) const;
   Topic const* find_topic(std::string_view data_type) const;
 
-  // Forgets all and takes these. Keys of data types that are not subscribed are left alone. corrupt: names the key.
+  // Forgets all and takes these. Keys of data types that are not subscribed are left alone.
+  // corrupt: names the key.
   base::Result<void> load(std::span<StateChange const> state);
-  // Of load(): dead letters that were sent again and are settled, but whose removal may not have happened.
+  // Of load(): dead letters that were sent again and are settled, but whose removal may not have
+  // happened.
   std::set<std::uint64_t> const& settled_retries() const { return settled_retries_; }
   void settle_retry(std::uint64_t id) { settled_retries_.insert(id); }
 
@@ -88,19 +94,23 @@ class Tracker {
   std::map<broker::TopicId, Account> const& accounts() const { return accounts_; }
   std::size_t producer_count() const { return producers_.size(); }
 
-  // The highest sequence of the record's epoch that was seen; nullopt: none. All of the record was seen when its epoch is past:
-  // then the highest number there is.
-  std::optional<std::uint64_t> seen(broker::TopicPartition at, codec::record::RecordView record, Pending const& pending) const;
-  static void note_seen(broker::TopicPartition at, codec::record::RecordView record, Pending& pending);
+  // The highest sequence of the record's epoch that was seen; nullopt: none. All of the record was
+  // seen when its epoch is past: then the highest number there is.
+  std::optional<std::uint64_t> seen(broker::TopicPartition at, codec::record::RecordView record,
+                                    Pending const& pending) const;
+  static void note_seen(broker::TopicPartition at, codec::record::RecordView record,
+                        Pending& pending);
 
-  // Key/values that make the state after `pending`. `settled`: markers of retries to be kept with it.
-  std::vector<StateChange> changes(Pending const& pending, std::span<std::uint64_t const> settled = {}) const;
+  // Key/values that make the state after `pending`. `settled`: markers of retries to be kept with
+  // it.
+  std::vector<StateChange> changes(Pending const& pending,
+                                   std::span<std::uint64_t const> settled = {}) const;
   void apply(Pending const& pending);
   // The settled-retry markers are removed by this batch's changes: call after it is committed.
   void forget_settled_retries() { settled_retries_.clear(); }
 
-  // Removes producers that the log has forgotten, or the longest silent ones beyond the bound; at most a slice per call.
-  // Returns their keys as removals, to be committed with the next batch.
+  // Removes producers that the log has forgotten, or the longest silent ones beyond the bound; at
+  // most a slice per call. Returns their keys as removals, to be committed with the next batch.
   std::vector<StateChange> expire_producers(base::Timestamp now);
 
  private:

@@ -37,13 +37,19 @@ Worker::Worker(Dispatcher::Dependencies const& d, Route route)
       receiver_(std::move(route.receiver)),
       keeps_state_(receiver_->keeps_state()),
       log_to_receiver_(d.metrics.histogram("headrace_dispatch_log_to_receiver_seconds",
-                                           "From a message's arrival to its receiver's turn", labels_of(name_))),
-      receiver_to_store_(d.metrics.histogram("headrace_dispatch_receiver_to_store_seconds",
-                                             "How long receivers take for a batch, until it is applied", labels_of(name_))),
-      errors_(d.metrics.counter("headrace_dispatch_errors_total", "Calls of receivers that failed and are tried again", labels_of(name_))),
-      retries_settled_(d.metrics.counter("headrace_dispatch_dead_letter_retries_total", "Dead letters sent again, by result",
+                                           "From a message's arrival to its receiver's turn",
+                                           labels_of(name_))),
+      receiver_to_store_(d.metrics.histogram(
+          "headrace_dispatch_receiver_to_store_seconds",
+          "How long receivers take for a batch, until it is applied", labels_of(name_))),
+      errors_(d.metrics.counter("headrace_dispatch_errors_total",
+                                "Calls of receivers that failed and are tried again",
+                                labels_of(name_))),
+      retries_settled_(d.metrics.counter("headrace_dispatch_dead_letter_retries_total",
+                                         "Dead letters sent again, by result",
                                          {{"receiver", name_}, {"result", "settled"}})),
-      retries_refused_(d.metrics.counter("headrace_dispatch_dead_letter_retries_total", "Dead letters sent again, by result",
+      retries_refused_(d.metrics.counter("headrace_dispatch_dead_letter_retries_total",
+                                         "Dead letters sent again, by result",
                                          {{"receiver", name_}, {"result", "refused"}})),
       board_(d.clock),
       tracker_(topics_of(route), route.options.producers_max),
@@ -73,7 +79,8 @@ void Worker::run() {
     gatherer_.reset();
     if (ended) break;
     if (given_up_) {
-      base::log_error("receiver given up", {{"receiver", name_}, {"error", base::to_string(ended.error())}});
+      base::log_error("receiver given up",
+                      {{"receiver", name_}, {"error", base::to_string(ended.error())}});
       board_.set_state(ReceiverState::kFailed, ended.error());
       while (!board_.stopping()) board_.wait_for_command();
       break;
@@ -83,31 +90,42 @@ void Worker::run() {
   gatherer_.reset();
   if (file_) {
     if (auto const written = write_unwritten(); !written)
-      base::log_error("receiver state not written", {{"receiver", name_}, {"error", base::to_string(written.error())}});
+      base::log_error("receiver state not written",
+                      {{"receiver", name_}, {"error", base::to_string(written.error())}});
   }
-  if (started_) (void)guarded("stop", [&]() -> Result<void> {
-    receiver_->stop();
-    return {};
-  });
+  if (started_)
+    (void)guarded("stop", [&]() -> Result<void> {
+      receiver_->stop();
+      return {};
+    });
   board_.finish();
 }
 
 void Worker::back_off(Error const& error) {
   errors_.add();
-  if (failures_++ == 0) base::log_warn("receiver failed; it is tried again", {{"receiver", name_}, {"error", base::to_string(error)}});
+  if (failures_++ == 0)
+    base::log_warn("receiver failed; it is tried again",
+                   {{"receiver", name_}, {"error", base::to_string(error)}});
   std::uint32_t const doublings = std::min(failures_ - 1, 30u);
-  auto const wait = std::min<std::chrono::nanoseconds>(options_.retry_max, options_.retry_min * (std::int64_t{1} << doublings));
-  auto const jittered = wait / 2 + std::chrono::nanoseconds(static_cast<std::int64_t>(random_.unit() * static_cast<double>(wait.count() / 2)));
+  auto const wait = std::min<std::chrono::nanoseconds>(
+      options_.retry_max, options_.retry_min * (std::int64_t{1} << doublings));
+  auto const jittered = wait / 2 + std::chrono::nanoseconds(static_cast<std::int64_t>(
+                                       random_.unit() * static_cast<double>(wait.count() / 2)));
   board_.set_state(ReceiverState::kRetrying, error, failures_, clock_.now() + jittered);
   board_.sleep_until(clock_.steady() + jittered);
 }
 
 bool Worker::blocked() {
   DeadLetterTotals const totals = file_->totals();
-  if (totals.count < options_.dead_letters_max && totals.bytes < options_.dead_letter_bytes_max) return false;
-  board_.set_state(ReceiverState::kBlocked,
-                   Error{ErrorCode::kOverloaded, fmt::format("{} dead letters with {} bytes; the bounds are {} and {}: retry or drop some",
-                                                             totals.count, totals.bytes, options_.dead_letters_max, options_.dead_letter_bytes_max)});
+  if (totals.count < options_.dead_letters_max && totals.bytes < options_.dead_letter_bytes_max)
+    return false;
+  board_.set_state(
+      ReceiverState::kBlocked,
+      Error{
+          ErrorCode::kOverloaded,
+          fmt::format("{} dead letters with {} bytes; the bounds are {} and {}: retry or drop some",
+                      totals.count, totals.bytes, options_.dead_letters_max,
+                      options_.dead_letter_bytes_max)});
   return true;
 }
 
@@ -134,15 +152,19 @@ Result<void> Worker::session() {
 
 Result<void> Worker::open_session() {
   if (!file_) {
-    // What a receiver without a store may see again after a power failure is its own business, unless it is required.
+    // What a receiver without a store may see again after a power failure is its own business,
+    // unless it is required.
     bool const full = keeps_state_ || options_.required;
-    HEADRACE_TRY(file_, StateFile::open(path_, full ? sqlite::Synchronous::kFull : sqlite::Synchronous::kNormal));
+    HEADRACE_TRY(file_, StateFile::open(path_, full ? sqlite::Synchronous::kFull
+                                                    : sqlite::Synchronous::kNormal));
     file_view_.store(file_.get(), std::memory_order_release);
   }
   if (!started_) HEADRACE_TRY_VOID(start_receiver());
   bool const first = !loaded_;
-  if (keeps_state_ || first) HEADRACE_TRY_VOID(load_state());
-  else HEADRACE_TRY_VOID(write_unwritten());
+  if (keeps_state_ || first)
+    HEADRACE_TRY_VOID(load_state());
+  else
+    HEADRACE_TRY_VOID(write_unwritten());
   if (first) {
     Gathered changes;
     HEADRACE_TRY_VOID(begin_cursors(changes));
@@ -166,14 +188,18 @@ Result<void> Worker::start_receiver() {
 }
 
 Result<void> Worker::load_state() {
-  HEADRACE_TRY(auto const state, keeps_state_ ? guarded("load_state", [&] { return receiver_->load_state(); }) : file_->load_state());
+  HEADRACE_TRY(auto const state,
+               keeps_state_ ? guarded("load_state", [&] { return receiver_->load_state(); })
+                            : file_->load_state());
   HEADRACE_TRY_VOID(tracker_.load(state));
   removals_.clear();
-  HEADRACE_TRY_VOID(file_->settle_unconfirmed([&](std::string const& data_type, std::uint32_t partition, broker::Position position) {
-    Tracker::Topic const* const topic = tracker_.find_topic(data_type);
-    auto const cursor = topic != nullptr ? tracker_.cursor({topic->id, partition}) : std::nullopt;
-    return cursor && position < *cursor;
-  }));
+  HEADRACE_TRY_VOID(file_->settle_unconfirmed(
+      [&](std::string const& data_type, std::uint32_t partition, broker::Position position) {
+        Tracker::Topic const* const topic = tracker_.find_topic(data_type);
+        auto const cursor =
+            topic != nullptr ? tracker_.cursor({topic->id, partition}) : std::nullopt;
+        return cursor && position < *cursor;
+      }));
   if (tracker_.settled_retries().empty()) return {};
   std::vector<Retried> settled;
   for (std::uint64_t const id : tracker_.settled_retries()) settled.push_back({id, true, {}, {}});
@@ -190,9 +216,13 @@ Result<void> Worker::begin_cursors(Gathered& changes) {
       if (!cursor) {
         changes.pending.cursors[at] = options_.from == From::kBegin ? broker_.begin(at) : end;
       } else if (*cursor > end && end > broker_.begin(at)) {
-        // Another log, or one that lost what was not synced. Reading again from its beginning loses nothing: repeats are dropped.
+        // Another log, or one that lost what was not synced. Reading again from its beginning loses
+        // nothing: repeats are dropped.
         base::log_warn("cursor is beyond the log's end; reading from its beginning",
-                       {{"receiver", name_}, {"data_type", topic.data_type}, {"partition", p}, {"cursor", broker::to_string(*cursor)},
+                       {{"receiver", name_},
+                        {"data_type", topic.data_type},
+                        {"partition", p},
+                        {"cursor", broker::to_string(*cursor)},
                         {"end", broker::to_string(end)}});
         changes.pending.cursors[at] = broker_.begin(at);
       } else if (options_.from == From::kAlwaysEnd && *cursor < end) {
@@ -209,7 +239,8 @@ Result<std::unique_ptr<Gatherer>> Worker::open_reader() {
   for (auto const& [at, position] : tracker_.cursors()) assignments.push_back({at, position});
   (void)board_.take_wake();  // of the reader before
   auto reader = broker_.make_reader(std::move(assignments), [this] { board_.wake(); });
-  return std::make_unique<Gatherer>(tracker_, std::move(reader), options_.batch_messages_max, options_.batch_bytes_max);
+  return std::make_unique<Gatherer>(tracker_, std::move(reader), options_.batch_messages_max,
+                                    options_.batch_bytes_max);
 }
 
 void Worker::hold() const {

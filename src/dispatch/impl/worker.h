@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker: one receiver's thread. A session is: receiver started, state loaded, reader opened; it lasts until stop or the first
+// Worker: one receiver's thread. A session is: receiver started, state loaded, reader opened; it
+//         lasts until stop or the first
 // error, after which, when the back-off is over, the next begins from what was committed.
-//   Threads:  start(), join() from one; board(), file() and the rest from any.   Lifetime: join() before destruction.
+//   Threads:  start(), join() from one; board(), file() and the rest from any.   Lifetime: join()
+//             before destruction.
 #pragma once
 
 #include <atomic>
@@ -56,7 +58,8 @@ class Worker {
   base::Result<void> deliver(Gathered const& gathered);
   base::Result<Outcome> call(Gathered const& gathered, Commit const& commit);
   base::Result<Settlement> settle(Gathered const& gathered, Outcome const& outcome) const;
-  NewDeadLetter make_letter(Delivery const& delivery, Origin const& origin, base::Error const& reason) const;
+  NewDeadLetter make_letter(Delivery const& delivery, Origin const& origin,
+                            base::Error const& reason) const;
   base::Result<void> commit_own(Gathered const& gathered, Settlement const& settlement);
   base::Result<void> commit_stored(Gathered const& gathered, Settlement const& settlement);
   base::Result<void> write_unwritten();
@@ -64,7 +67,8 @@ class Worker {
 
   base::Result<bool> retry_dead_letters();
   base::Result<void> resend(std::vector<DeadLetter> const& letters);
-  Settlement settle_retry(Gathered const& gathered, Outcome const& outcome, std::vector<std::uint64_t> const& ids,
+  Settlement settle_retry(Gathered const& gathered, Outcome const& outcome,
+                          std::vector<std::uint64_t> const& ids,
                           std::vector<std::uint64_t>& settled) const;
   base::Result<void> give_back(std::vector<DeadLetter> const& letters, base::Error const& reason);
 

@@ -25,7 +25,8 @@ class ReaderPool {
 
   class Lease {
    public:
-    Lease(ReaderPool& pool, std::unique_ptr<impl::Reader> reader) : pool_(&pool), reader_(std::move(reader)) {}
+    Lease(ReaderPool& pool, std::unique_ptr<impl::Reader> reader)
+        : pool_(&pool), reader_(std::move(reader)) {}
     Lease(Lease&&) = default;
     ~Lease() {
       if (reader_) pool_->give_back(std::move(reader_));
@@ -41,10 +42,12 @@ class ReaderPool {
     std::unique_lock lock(mutex_);
     auto const ready = [this] { return !idle_.empty() || unopened_ > 0; };
     // The far end of the clock overflows inside wait_until.
-    auto const deadline = std::min(control.deadline, std::chrono::steady_clock::now() + std::chrono::hours(24));
+    auto const deadline =
+        std::min(control.deadline, std::chrono::steady_clock::now() + std::chrono::hours(24));
     if (!freed_.wait_until(lock, control.stop, deadline, ready)) {
       if (control.stop.stop_requested()) return Error{ErrorCode::kCancelled, "search stopped"};
-      return Error{ErrorCode::kTimedOut, "all searches that may run at the same time were running until the deadline"};
+      return Error{ErrorCode::kTimedOut,
+                   "all searches that may run at the same time were running until the deadline"};
     }
     if (!idle_.empty()) {
       Lease lease(*this, std::move(idle_.back()));
@@ -80,13 +83,17 @@ class ReaderPool {
 
 class SqliteDocuments final : public Documents {
  public:
-  SqliteDocuments(std::unique_ptr<impl::Writer> writer, std::string path, sqlite::OpenOptions const& reading, std::size_t readers_max)
+  SqliteDocuments(std::unique_ptr<impl::Writer> writer, std::string path,
+                  sqlite::OpenOptions const& reading, std::size_t readers_max)
       : writer_(std::move(writer)), readers_(std::move(path), reading, readers_max) {}
 
   Result<std::unique_ptr<Transaction>> begin() override { return writer_->begin(); }
-  Result<std::vector<StateEntry>> load_state(std::string_view scope) override { return writer_->load_state(scope); }
+  Result<std::vector<StateEntry>> load_state(std::string_view scope) override {
+    return writer_->load_state(scope);
+  }
 
-  Result<SearchEnd> search(Query const& query, SearchControl const& control, Visit const& visit) const override {
+  Result<SearchEnd> search(Query const& query, SearchControl const& control,
+                           Visit const& visit) const override {
     HEADRACE_TRY(auto const reader, readers_.take(control));
     return reader->search(query, control, visit);
   }
@@ -102,7 +109,8 @@ class SqliteDocuments final : public Documents {
 
 }  // namespace
 
-Result<std::unique_ptr<Documents>> open_sqlite_documents(std::string const& path, SqliteOptions const& options) {
+Result<std::unique_ptr<Documents>> open_sqlite_documents(std::string const& path,
+                                                         SqliteOptions const& options) {
   sqlite::OpenOptions writing;
   writing.synchronous = options.synchronous;
   writing.cache_kb_max = options.writer_cache_kb_max;
@@ -110,8 +118,8 @@ Result<std::unique_ptr<Documents>> open_sqlite_documents(std::string const& path
   sqlite::OpenOptions reading;
   reading.read_only = true;
   reading.cache_kb_max = options.reader_cache_kb_max;
-  return std::unique_ptr<Documents>(
-      new SqliteDocuments(std::move(writer), path, reading, std::max<std::size_t>(1, options.readers_max)));
+  return std::unique_ptr<Documents>(new SqliteDocuments(
+      std::move(writer), path, reading, std::max<std::size_t>(1, options.readers_max)));
 }
 
 }  // namespace headrace::documents

@@ -9,14 +9,15 @@
 
 #include "documents/documents_contract.h"
 #include "documents/sqlite/impl/compact_id.h"
-#include "documents/sqlite/impl/schema.h"
+#include "documents/sqlite/schema.h"
 
 namespace headrace::documents {
 namespace {
 
 struct SqlitePlace final : StorePlace {
   SqlitePlace() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headrace_documents_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "headrace_documents_XXXXXX").string();
     directory = ::mkdtemp(pattern.data());
   }
   ~SqlitePlace() override { std::filesystem::remove_all(directory); }
@@ -32,7 +33,9 @@ struct SqlitePlace final : StorePlace {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, DocumentsContract,
-                         ::testing::Values(StoreKind{"sqlite", [] { return std::unique_ptr<StorePlace>(new SqlitePlace); }}),
+                         ::testing::Values(StoreKind{
+                             "sqlite",
+                             [] { return std::unique_ptr<StorePlace>(new SqlitePlace); }}),
                          [](auto const& kind) { return kind.param.name; });
 
 NewMessage message(std::string_view id, std::string_view body = "{}") {
@@ -48,15 +51,19 @@ base::Result<void> insert(Documents& store, std::span<NewMessage const> messages
 
 TEST(SqliteDocuments, ANewerFormatIsRefusedByName) {
   SqlitePlace place;
-  { auto const store = place.open(); }
+  {
+    auto const store = place.open();
+  }
   {
     auto database = sqlite::Database::open(place.path(), {}).value();
-    ASSERT_TRUE(database.set_user_version(impl::kFormatVersion + 1));
+    ASSERT_TRUE(database.set_user_version(sqlite_schema::kFormatVersion + 1));
   }
   auto const opened = open_sqlite_documents(place.path(), {});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, base::ErrorCode::kInvalidArgument);
-  EXPECT_NE(opened.error().context.find("format version 2; this program reads version 1: it was written by a newer one"), std::string::npos)
+  EXPECT_NE(opened.error().context.find(
+                "format version 2; this program reads version 1: it was written by a newer one"),
+            std::string::npos)
       << opened.error().context;
 }
 
@@ -96,7 +103,8 @@ TEST(SqliteDocuments, ErasedBytesAreGoneFromTheFile) {
   SqlitePlace place;
   auto store = place.open();
   std::string const secret = "sesame-opens-the-cave";
-  std::vector const messages = {message("1", secret), {"t", secret, "p", secret, {1}, {2}, model::BodyEncoding::kJson, {}}};
+  std::vector const messages = {
+      message("1", secret), {"t", secret, "p", secret, {1}, {2}, model::BodyEncoding::kJson, {}}};
   ASSERT_TRUE(insert(*store, messages));
   {
     auto transaction = store->begin().value();
@@ -130,7 +138,9 @@ TEST(SqliteDocuments, SearchesBeyondTheBoundWaitTheirTurnWithinTheirDeadline) {
 
 TEST(SqliteDocuments, QuestionsAreAnsweredInTheOrderOfAnIndex) {
   SqlitePlace place;
-  { auto const store = place.open(); }
+  {
+    auto const store = place.open();
+  }
   auto database = sqlite::Database::open(place.path(), {}).value();
   auto const plan = [&](std::string const& sql) {
     auto statement = database.prepare("EXPLAIN QUERY PLAN " + sql).value();
@@ -138,10 +148,12 @@ TEST(SqliteDocuments, QuestionsAreAnsweredInTheOrderOfAnIndex) {
     while (statement.step().value()) text += statement.text(3);
     return text;
   };
-  EXPECT_EQ(plan("SELECT body FROM messages INDEXED BY messages_type_time WHERE type=1 AND (time,row)>(?1,?2) AND time<=?3 AND row<=?4 "
+  EXPECT_EQ(plan("SELECT body FROM messages INDEXED BY messages_type_time WHERE type=1 AND "
+                 "(time,row)>(?1,?2) AND time<=?3 AND row<=?4 "
                  "ORDER BY time ASC,row ASC"),
             "SEARCH messages USING INDEX messages_type_time (type=? AND time>? AND time<?)");
-  EXPECT_EQ(plan("SELECT body FROM messages INDEXED BY messages_source_time WHERE source=1 AND type IN (1,2) AND (time,row)<(?1,?2) "
+  EXPECT_EQ(plan("SELECT body FROM messages INDEXED BY messages_source_time WHERE source=1 AND "
+                 "type IN (1,2) AND (time,row)<(?1,?2) "
                  "AND time>=?3 AND row<=?4 ORDER BY time DESC,row DESC"),
             "SEARCH messages USING INDEX messages_source_time (source=? AND time>? AND time<?)");
 }

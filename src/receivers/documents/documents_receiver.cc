@@ -30,7 +30,8 @@ bool says_nothing(codec::record::MessageView message) {
 
 class DocumentsReceiver final : public dispatch::Receiver {
  public:
-  DocumentsReceiver(std::string name, headrace::documents::Documents& store) : name_(std::move(name)), store_(store) {}
+  DocumentsReceiver(std::string name, headrace::documents::Documents& store)
+      : name_(std::move(name)), store_(store) {}
 
   Result<void> start() override { return {}; }
   bool keeps_state() const override { return true; }
@@ -44,7 +45,8 @@ class DocumentsReceiver final : public dispatch::Receiver {
     return state;
   }
 
-  Result<dispatch::Outcome> consume(dispatch::Batch const& batch, dispatch::Commit const& commit) override {
+  Result<dispatch::Outcome> consume(dispatch::Batch const& batch,
+                                    dispatch::Commit const& commit) override {
     HEADRACE_TRY(auto const transaction, store_.begin());
     dispatch::Outcome outcome;
     outcome.fates.reserve(batch.messages.size());
@@ -52,9 +54,11 @@ class DocumentsReceiver final : public dispatch::Receiver {
     std::size_t at = 0;
     while (at < batch.messages.size()) {
       std::size_t end = at;
-      while (end < batch.messages.size() && batch.messages[end].record.kind() == Kind::kMessages) ++end;
+      while (end < batch.messages.size() && batch.messages[end].record.kind() == Kind::kMessages)
+        ++end;
       HEADRACE_TRY_VOID(insert(*transaction, batch.messages, at, end, outcome));
-      if (end < batch.messages.size()) HEADRACE_TRY_VOID(apply(*transaction, batch.messages[end], end, outcome));
+      if (end < batch.messages.size())
+        HEADRACE_TRY_VOID(apply(*transaction, batch.messages[end], end, outcome));
       at = end + 1;
     }
     HEADRACE_TRY(auto const changes, commit(outcome));
@@ -79,29 +83,34 @@ class DocumentsReceiver final : public dispatch::Receiver {
     return std::string_view(ids_).substr(begin, id_ends_[index] - begin);
   }
 
-  Result<void> insert(Transaction& transaction, std::span<Delivery const> messages, std::size_t begin, std::size_t end,
-                      dispatch::Outcome& outcome) {
+  Result<void> insert(Transaction& transaction, std::span<Delivery const> messages,
+                      std::size_t begin, std::size_t end, dispatch::Outcome& outcome) {
     rows_.clear();
     for (std::size_t i = begin; i < end; ++i) {
       Delivery const& d = messages[i];
-      rows_.push_back({d.data_type, d.record.source(), d.record.principal(), id(i), d.message.time(), d.record.received(),
-                       d.message.encoding(), d.message.body()});
+      rows_.push_back({d.data_type, d.record.source(), d.record.principal(), id(i),
+                       d.message.time(), d.record.received(), d.message.encoding(),
+                       d.message.body()});
     }
     inserted_.clear();
     HEADRACE_TRY_VOID(transaction.insert(rows_, inserted_));
-    for (Inserted const result : inserted_) outcome.fates.push_back(result == Inserted::kStored ? Fate::kStored : Fate::kDuplicate);
+    for (Inserted const result : inserted_)
+      outcome.fates.push_back(result == Inserted::kStored ? Fate::kStored : Fate::kDuplicate);
     return {};
   }
 
-  static Result<void> apply(Transaction& transaction, Delivery const& d, std::size_t index, dispatch::Outcome& outcome) {
+  static Result<void> apply(Transaction& transaction, Delivery const& d, std::size_t index,
+                            dispatch::Outcome& outcome) {
     if (d.record.kind() != Kind::kErase) {
       outcome.fates.push_back(Fate::kFiltered);
       return {};
     }
     if (!says_nothing(d.message)) {
       outcome.fates.push_back(Fate::kRejected);
-      outcome.rejected.push_back({index, {ErrorCode::kInvalidArgument,
-                                          "erase: conditions are not supported; expected an empty object, which erases the whole source"}});
+      outcome.rejected.push_back({index,
+                                  {ErrorCode::kInvalidArgument,
+                                   "erase: conditions are not supported; expected an empty object, "
+                                   "which erases the whole source"}});
       return {};
     }
     HEADRACE_TRY_VOID(transaction.erase(d.record.source(), d.data_type));
@@ -119,7 +128,8 @@ class DocumentsReceiver final : public dispatch::Receiver {
 
 }  // namespace
 
-std::unique_ptr<dispatch::Receiver> make_documents_receiver(std::string name, headrace::documents::Documents& store) {
+std::unique_ptr<dispatch::Receiver> make_documents_receiver(std::string name,
+                                                            headrace::documents::Documents& store) {
   return std::make_unique<DocumentsReceiver>(std::move(name), store);
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The documents receiver: keeps every message in a document store, with dispatch's state in the same transaction: what is
+// The documents receiver: keeps every message in a document store, with dispatch's state in the
+//                         same transaction: what is
 // stored is stored exactly once.
-//   Erase records remove what their source had stored of their data type before them; their body must say nothing more (an
-//   empty object, null or none), else they are refused. Records that set tags, and sources' coming and going, are none of its
-//   business.
-//   Threads, Errors: dispatch/receiver.h.   Lifetime: the store outlives it; nobody else writes to the store meanwhile.
+//   Erase records remove what their source had stored of their data type before them; their body
+//   must say nothing more (an empty object, null or none), else they are refused. Records that set
+//   tags, and sources' coming and going, are none of its business.
+//   Threads, Errors: dispatch/receiver.h.   Lifetime: the store outlives it; nobody else writes to
+//   the store meanwhile.
 #pragma once
 
 #include <memory>
@@ -16,6 +18,7 @@
 namespace headrace::receivers::documents {
 
 // `name`: of the receiver; the scope of its state in the store.
-std::unique_ptr<dispatch::Receiver> make_documents_receiver(std::string name, headrace::documents::Documents& store);
+std::unique_ptr<dispatch::Receiver> make_documents_receiver(std::string name,
+                                                            headrace::documents::Documents& store);
 
 }  // namespace headrace::receivers::documents

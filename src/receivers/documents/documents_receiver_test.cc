@@ -30,20 +30,26 @@ class DocumentsReceiverTest : public ::testing::Test {
     routes[0].options.required = true;
     routes[0].options.retry_min = routes[0].options.retry_max = std::chrono::nanoseconds(0);
     dispatcher_ = std::make_unique<dispatch::Dispatcher>(
-        dispatch::Dispatcher::Dependencies{*world_.broker, world_.clock, metrics_, directory_.path("dispatch"), 1}, std::move(routes));
+        dispatch::Dispatcher::Dependencies{*world_.broker, world_.clock, metrics_,
+                                           directory_.path("dispatch"), 1},
+        std::move(routes));
     ASSERT_TRUE(dispatcher_->start());
   }
   void stop() {
     ASSERT_TRUE(dispatcher_->stop(soon()));
     dispatcher_.reset();
   }
-  bool settled() { return dispatcher_->wait_applied("archive", dispatcher_->ends("archive").value(), soon()).value(); }
+  bool settled() {
+    return dispatcher_->wait_applied("archive", dispatcher_->ends("archive").value(), soon())
+        .value();
+  }
   static std::vector<std::string> stored(Documents const& store) {
     std::vector<std::string> lines;
     Query query;
     query.limit = 1'000'000;
     auto const end = store.search(query, {}, [&](FoundMessage const& m) {
-      lines.push_back(std::string(m.type) + "/" + std::string(m.source) + "/" + std::string(m.id.substr(m.id.rfind('.') + 1)) + "=" +
+      lines.push_back(std::string(m.type) + "/" + std::string(m.source) + "/" +
+                      std::string(m.id.substr(m.id.rfind('.') + 1)) + "=" +
                       std::string(base::as_text(m.body)));
       return true;
     });
@@ -58,12 +64,14 @@ class DocumentsReceiverTest : public ::testing::Test {
 };
 
 TEST_F(DocumentsReceiverTest, MessagesAreFoundWithEverythingTheyCameWith) {
-  auto const store = headrace::documents::open_sqlite_documents(directory_.path("documents.db"), {}).value();
+  auto const store =
+      headrace::documents::open_sqlite_documents(directory_.path("documents.db"), {}).value();
   start(*store);
   world_.append({.source = "a", .sequences = {1, 2}, .body = R"({"x":1})"});
   world_.append({.type = "u", .source = "b", .producer = 2, .sequences = {7}, .body = "[]"});
   ASSERT_TRUE(settled());
-  EXPECT_THAT(stored(*store), ::testing::UnorderedElementsAre(R"(t/a/1={"x":1})", R"(t/a/2={"x":1})", "u/b/7=[]"));
+  EXPECT_THAT(stored(*store),
+              ::testing::UnorderedElementsAre(R"(t/a/1={"x":1})", R"(t/a/2={"x":1})", "u/b/7=[]"));
   ASSERT_TRUE(store->search({}, {}, [&](FoundMessage const& m) {
     EXPECT_EQ(m.principal, "p");
     EXPECT_EQ(m.received, world_.clock.now());
@@ -81,7 +89,11 @@ TEST_F(DocumentsReceiverTest, AnEraseTakesWhatItsSourceHadBeforeItAndNothingAfte
   world_.append({.source = "a", .sequences = {2}, .kind = Kind::kErase});
   world_.append({.source = "a", .sequences = {3}});
   world_.append({.source = "a", .sequences = {4}, .kind = Kind::kSetTags});
-  world_.append({.source = "b", .producer = 2, .sequences = {2}, .body = R"({"from":"2026-01-01T00:00:00Z"})", .kind = Kind::kErase});
+  world_.append({.source = "b",
+                 .producer = 2,
+                 .sequences = {2},
+                 .body = R"({"from":"2026-01-01T00:00:00Z"})",
+                 .kind = Kind::kErase});
   start(store);
   ASSERT_TRUE(settled());
   EXPECT_THAT(stored(store), ::testing::UnorderedElementsAre("t/b/1={}", "u/a/1={}", "t/a/3={}"));

@@ -46,13 +46,15 @@ bool take_number(std::string_view& text, T& value) {
 
 template <class T>
 void store_big_endian(std::byte* to, T value) {
-  for (std::size_t i = 0; i < sizeof value; ++i) to[i] = static_cast<std::byte>(value >> 8 * (sizeof value - 1 - i));
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    to[i] = static_cast<std::byte>(value >> 8 * (sizeof value - 1 - i));
 }
 
 template <class T>
 T load_big_endian(std::byte const* from) {
   T value = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) value = static_cast<T>(value << 8 | static_cast<unsigned char>(from[i]));
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    value = static_cast<T>(value << 8 | static_cast<unsigned char>(from[i]));
   return value;
 }
 
@@ -76,8 +78,10 @@ CompactId::CompactId(std::string_view id) : text_(id) {
 }
 
 void CompactId::bind(sqlite::Statement& statement, int index) const {
-  if (is_text()) statement.bind(index, text_);
-  else statement.bind(index, bytes());
+  if (is_text())
+    statement.bind(index, text_);
+  else
+    statement.bind(index, bytes());
 }
 
 void append_id(std::string& out, base::Bytes compact) {
@@ -88,7 +92,8 @@ void append_id(std::string& out, base::Bytes compact) {
     out += kHex[byte & 15];
   }
   if (compact.size() == 28)
-    fmt::format_to(std::back_inserter(out), ".{}.{}", load_big_endian<std::uint32_t>(compact.data() + 16),
+    fmt::format_to(std::back_inserter(out), ".{}.{}",
+                   load_big_endian<std::uint32_t>(compact.data() + 16),
                    load_big_endian<std::uint64_t>(compact.data() + 20));
 }
 

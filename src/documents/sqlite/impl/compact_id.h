@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CompactId: message ids as stored. A canonical uuid becomes 16 bytes, "<uuid>.<epoch>.<sequence>" 28 (uuid, epoch and
-// sequence big-endian, so that they sort as they count); anything else stays text. One to one: equal ids, equal bytes.
+// CompactId: message ids as stored. A canonical uuid becomes 16 bytes, "<uuid>.<epoch>.<sequence>"
+//            28 (uuid, epoch and
+// sequence big-endian, so that they sort as they count); anything else stays text. One to one:
+// equal ids, equal bytes.
 //   Threads: pure. Lifetime: may view the text that it was made from.
 #pragma once
 

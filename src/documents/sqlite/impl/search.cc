@@ -47,7 +47,11 @@ class Snapshot {
 class Search {
  public:
   Search(Reader& reader, Query const& query, SearchControl const& control, bool bodies)
-      : reader_(reader), query_(query), control_(control), up_(query.order == Order::kAscending), bodies_(bodies) {}
+      : reader_(reader),
+        query_(query),
+        control_(control),
+        up_(query.order == Order::kAscending),
+        bodies_(bodies) {}
 
   Result<SearchEnd> run(Visit const& visit) {
     HEADRACE_TRY(Snapshot const snapshot, Snapshot::begin(reader_.database_));
@@ -62,17 +66,21 @@ class Search {
   struct Stream {
     Statement rows;
     bool ready = false;
-    std::pair<std::int64_t, std::int64_t> place() const { return {rows.integer(kTime), rows.integer(kRow)}; }
+    std::pair<std::int64_t, std::int64_t> place() const {
+      return {rows.integer(kTime), rows.integer(kRow)};
+    }
   };
 
   // Where to begin: the cursor's place, or before (after, when descending) all that there is now.
   Result<void> find_place() {
-    if (query_.limit == 0) return Error{ErrorCode::kInvalidArgument, "limit: 0; expected 1 or more"};
+    if (query_.limit == 0)
+      return Error{ErrorCode::kInvalidArgument, "limit: 0; expected 1 or more"};
     place_.query = fingerprint(query_);
     if (!query_.cursor.empty()) {
       HEADRACE_TRY(PageCursor const cursor, decode_page_cursor(query_.cursor));
       if (cursor.query != place_.query)
-        return Error{ErrorCode::kInvalidArgument, "cursor: it belongs to another query; repeat all but limit unchanged"};
+        return Error{ErrorCode::kInvalidArgument,
+                     "cursor: it belongs to another query; repeat all but limit unchanged"};
       place_ = cursor;
       return {};
     }
@@ -83,7 +91,8 @@ class Search {
   }
 
   Result<std::optional<std::int64_t>> find_name(NameKind kind, std::string_view text) {
-    HEADRACE_TRY(Statement statement, reader_.database_.prepare("SELECT id FROM names WHERE kind=? AND text=?"));
+    HEADRACE_TRY(Statement statement,
+                 reader_.database_.prepare("SELECT id FROM names WHERE kind=? AND text=?"));
     statement.bind(1, static_cast<std::int64_t>(kind)).bind(2, text);
     HEADRACE_TRY(bool const found, statement.step());
     if (!found) return std::optional<std::int64_t>();
@@ -93,7 +102,8 @@ class Search {
   Result<std::vector<std::int64_t>> type_ids() {
     std::vector<std::int64_t> ids;
     if (query_.types.empty()) {
-      HEADRACE_TRY(Statement statement, reader_.database_.prepare("SELECT id FROM names WHERE kind=0"));
+      HEADRACE_TRY(Statement statement,
+                   reader_.database_.prepare("SELECT id FROM names WHERE kind=0"));
       for (;;) {
         HEADRACE_TRY(bool const row, statement.step());
         if (!row) return ids;
@@ -115,7 +125,8 @@ class Search {
       HEADRACE_TRY(auto const source, find_name(NameKind::kSource, query_.source));
       if (!source || types.empty()) return {};
       std::string condition = fmt::format("source={}", *source);
-      if (!query_.types.empty()) condition += fmt::format(" AND type IN ({})", fmt::join(types, ","));
+      if (!query_.types.empty())
+        condition += fmt::format(" AND type IN ({})", fmt::join(types, ","));
       return open_stream("messages_source_time", condition);
     }
     for (std::int64_t const type : types)
@@ -128,14 +139,18 @@ class Search {
     if (query_.to && query_.to->ns == kTimeMin) return {};
     std::int64_t const last = query_.to ? query_.to->ns - 1 : kTimeMax;
     bool const resumed = !query_.cursor.empty();
-    // The index is sought by time; among equal times it is read, without bodies, from the first to the place.
-    char const* const bounds = up_ ? "(time,row)>(?1,?2) AND time<=?3" : "(time,row)<(?1,?2) AND time>=?3";
+    // The index is sought by time; among equal times it is read, without bodies, from the first to
+    // the place.
+    char const* const bounds =
+        up_ ? "(time,row)>(?1,?2) AND time<=?3" : "(time,row)<(?1,?2) AND time>=?3";
     std::string const sql = fmt::format(
-        "SELECT row,time,type{} FROM messages INDEXED BY {} WHERE {} AND {} AND row<=?4 ORDER BY time {},row {}",
-        bodies_ ? ",source,principal,received,encoding,id,body" : "", index, condition, bounds, up_ ? "ASC" : "DESC",
-        up_ ? "ASC" : "DESC");
+        "SELECT row,time,type{} FROM messages INDEXED BY {} WHERE {} AND {} AND row<=?4 ORDER BY "
+        "time {},row {}",
+        bodies_ ? ",source,principal,received,encoding,id,body" : "", index, condition, bounds,
+        up_ ? "ASC" : "DESC", up_ ? "ASC" : "DESC");
     HEADRACE_TRY(Statement rows, reader_.database_.prepare(sql));
-    std::pair begin = up_ ? std::pair<std::int64_t, std::int64_t>(first, 0) : std::pair(last, kTimeMax);
+    std::pair begin =
+        up_ ? std::pair<std::int64_t, std::int64_t>(first, 0) : std::pair(last, kTimeMax);
     if (resumed) {
       std::pair const place(place_.time.ns, static_cast<std::int64_t>(place_.row));
       begin = up_ ? std::max(begin, place) : std::min(begin, place);
@@ -151,7 +166,9 @@ class Search {
     Stream* best = nullptr;
     for (Stream& stream : streams_) {
       if (!stream.ready) continue;
-      if (best == nullptr || (up_ ? stream.place() < best->place() : best->place() < stream.place())) best = &stream;
+      if (best == nullptr ||
+          (up_ ? stream.place() < best->place() : best->place() < stream.place()))
+        best = &stream;
     }
     return best;
   }
@@ -166,7 +183,8 @@ class Search {
       }
       ++end.scanned;
       bool const chosen = query_.where.empty() || meets(body_of(stream->rows), query_.where);
-      if (chosen && end.found == query_.limit) return ended(end);  // one more than asked for: there is a next page
+      if (chosen && end.found == query_.limit)
+        return ended(end);  // one more than asked for: there is a next page
       std::tie(place_.time.ns, place_.row) = stream->place();
       if (chosen) {
         ++end.found;
@@ -190,15 +208,18 @@ class Search {
   Result<bool> hand_over(Statement const& row, Visit const& visit) {
     if (!bodies_) return visit({});
     FoundMessage message;
-    // Names are held by node: a later one does not move an earlier one, and room is made only between messages.
+    // Names are held by node: a later one does not move an earlier one, and room is made only
+    //                         between messages.
     if (reader_.names_.size() > kReaderNamesMax) reader_.names_.clear();
     HEADRACE_TRY(message.type, reader_.name(row.integer(kType)));
     HEADRACE_TRY(message.source, reader_.name(row.integer(kSource)));
     HEADRACE_TRY(message.principal, reader_.name(row.integer(kPrincipal)));
     base::Bytes const id = row.blob(kId);
     id_.clear();
-    if (row.is_text(kId)) id_ = base::as_text(id);
-    else append_id(id_, id);
+    if (row.is_text(kId))
+      id_ = base::as_text(id);
+    else
+      append_id(id_, id);
     message.id = id_;
     message.time.ns = row.integer(kTime);
     message.received.ns = row.integer(kReceived);
@@ -217,7 +238,8 @@ class Search {
   std::string id_;
 };
 
-Result<std::unique_ptr<Reader>> Reader::open(std::string const& path, sqlite::OpenOptions const& options) {
+Result<std::unique_ptr<Reader>> Reader::open(std::string const& path,
+                                             sqlite::OpenOptions const& options) {
   HEADRACE_TRY(sqlite::Database database, sqlite::Database::open(path, options));
   std::unique_ptr<Reader> reader(new Reader(std::move(database)));
   HEADRACE_TRY(reader->name_, reader->database_.prepare("SELECT text FROM names WHERE id=?"));
@@ -230,11 +252,13 @@ Result<std::string_view> Reader::name(std::int64_t id) {
   std::string text = found && *found ? std::string(name_->text(0)) : std::string();
   name_->reset();
   if (!found) return found.error();
-  if (!*found) return Error{ErrorCode::kCorrupt, fmt::format("{}: no name {}", database_.path(), id)};
+  if (!*found)
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: no name {}", database_.path(), id)};
   return std::string_view(names_.emplace(id, std::move(text)).first->second);
 }
 
-Result<SearchEnd> Reader::search(Query const& query, SearchControl const& control, Visit const& visit) {
+Result<SearchEnd> Reader::search(Query const& query, SearchControl const& control,
+                                 Visit const& visit) {
   return Search(*this, query, control, true).run(visit);
 }
 
@@ -242,9 +266,13 @@ Result<std::uint64_t> Reader::count(Query const& query, SearchControl const& con
   Query all = query;
   all.limit = std::numeric_limits<std::size_t>::max();
   all.cursor.clear();
-  auto const end = Search(*this, all, control, !query.where.empty()).run([](FoundMessage const&) { return true; });
+  auto const end = Search(*this, all, control, !query.where.empty()).run([](FoundMessage const&) {
+    return true;
+  });
   if (!end) return end.error();
-  if (end->out_of_time) return Error{ErrorCode::kTimedOut, fmt::format("counted {} of {} messages when time was up", end->found, end->scanned)};
+  if (end->out_of_time)
+    return Error{ErrorCode::kTimedOut, fmt::format("counted {} of {} messages when time was up",
+                                                   end->found, end->scanned)};
   return end->found;
 }
 

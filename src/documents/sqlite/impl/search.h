@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Search: one question on one reading connection. Types are read by (type, time) and merged by (time, row); a source by
+// Search: one question on one reading connection. Types are read by (type, time) and merged by
+//         (time, row); a source by
 // (source, time). Nothing is held but one row per type.
 //   Threads: one. Lifetime: the Reader outlives it.
 #pragma once
@@ -15,9 +16,11 @@ namespace headrace::documents::impl {
 // A reading connection with the names it has seen.
 class Reader {
  public:
-  static base::Result<std::unique_ptr<Reader>> open(std::string const& path, sqlite::OpenOptions const& options);
+  static base::Result<std::unique_ptr<Reader>> open(std::string const& path,
+                                                    sqlite::OpenOptions const& options);
 
-  base::Result<SearchEnd> search(Query const& query, SearchControl const& control, Visit const& visit);
+  base::Result<SearchEnd> search(Query const& query, SearchControl const& control,
+                                 Visit const& visit);
   base::Result<std::uint64_t> count(Query const& query, SearchControl const& control);
 
  private:

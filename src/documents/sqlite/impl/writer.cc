@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "documents/sqlite/impl/compact_id.h"
-#include "documents/sqlite/impl/schema.h"
+#include "documents/sqlite/schema.h"
 
 namespace headrace::documents::impl {
 
@@ -14,7 +14,8 @@ using sqlite::Statement;
 
 class Writer::Open final : public Transaction {
  public:
-  Open(Writer& writer, sqlite::Transaction transaction) : writer_(writer), transaction_(std::move(transaction)) {
+  Open(Writer& writer, sqlite::Transaction transaction)
+      : writer_(writer), transaction_(std::move(transaction)) {
     writer_.open_ = true;
   }
   ~Open() override {
@@ -24,15 +25,19 @@ class Writer::Open final : public Transaction {
     writer_.open_ = false;
   }
 
-  Result<void> insert(std::span<NewMessage const> messages, std::vector<Inserted>& results) override {
+  Result<void> insert(std::span<NewMessage const> messages,
+                      std::vector<Inserted>& results) override {
     for (NewMessage const& message : messages) {
       HEADRACE_TRY(bool const fresh, writer_.insert(message));
       results.push_back(fresh ? Inserted::kStored : Inserted::kDuplicate);
     }
     return {};
   }
-  Result<std::uint64_t> erase(std::string_view source, std::string_view type) override { return writer_.erase(source, type); }
-  Result<void> set_state(std::string_view scope, std::string_view key, std::string_view value) override {
+  Result<std::uint64_t> erase(std::string_view source, std::string_view type) override {
+    return writer_.erase(source, type);
+  }
+  Result<void> set_state(std::string_view scope, std::string_view key,
+                         std::string_view value) override {
     return writer_.set_state(scope, key, value);
   }
   Result<void> commit() override {
@@ -49,10 +54,11 @@ class Writer::Open final : public Transaction {
   bool committed_ = false;
 };
 
-Result<std::unique_ptr<Writer>> Writer::open(std::string const& path, sqlite::OpenOptions const& options,
+Result<std::unique_ptr<Writer>> Writer::open(std::string const& path,
+                                             sqlite::OpenOptions const& options,
                                              std::uint64_t file_bytes_max) {
   HEADRACE_TRY(sqlite::Database database, sqlite::Database::open(path, options));
-  HEADRACE_TRY_VOID(prepare_schema(database));
+  HEADRACE_TRY_VOID(sqlite_schema::prepare_schema(database));
   if (file_bytes_max > 0) HEADRACE_TRY_VOID(database.limit_bytes(file_bytes_max));
   // What is erased must not stay readable in free pages.
   HEADRACE_TRY_VOID(database.execute("PRAGMA secure_delete=ON"));
@@ -62,19 +68,25 @@ Result<std::unique_ptr<Writer>> Writer::open(std::string const& path, sqlite::Op
 }
 
 Result<void> Writer::prepare() {
-  auto const make = [this](std::optional<Statement>& statement, std::string_view sql) -> Result<void> {
+  auto const make = [this](std::optional<Statement>& statement,
+                           std::string_view sql) -> Result<void> {
     HEADRACE_TRY(statement, database_.prepare(sql));
     return {};
   };
-  HEADRACE_TRY_VOID(make(insert_, kInsertSql));
+  HEADRACE_TRY_VOID(make(insert_, sqlite_schema::kInsertSql));
   HEADRACE_TRY_VOID(make(find_name_, "SELECT id FROM names WHERE kind=? AND text=?"));
   HEADRACE_TRY_VOID(make(add_name_, "INSERT INTO names(kind,text) VALUES(?,?)"));
-  HEADRACE_TRY_VOID(make(set_state_, "INSERT INTO state VALUES(?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value"));
-  HEADRACE_TRY_VOID(make(remove_state_, "DELETE FROM state WHERE scope=? AND key=?"));
   HEADRACE_TRY_VOID(
-      make(set_counter_, "INSERT INTO counters VALUES(?,?) ON CONFLICT DO UPDATE SET value=max(value,excluded.value)"));
-  HEADRACE_TRY(Statement last, database_.prepare("SELECT max(coalesce((SELECT max(row)+1 FROM messages),1), "
-                                                 "coalesce((SELECT value FROM counters WHERE name='row_next'),1))"));
+      make(set_state_,
+           "INSERT INTO state VALUES(?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value"));
+  HEADRACE_TRY_VOID(make(remove_state_, "DELETE FROM state WHERE scope=? AND key=?"));
+  HEADRACE_TRY_VOID(make(set_counter_,
+                         "INSERT INTO counters VALUES(?,?) ON CONFLICT DO UPDATE SET "
+                         "value=max(value,excluded.value)"));
+  HEADRACE_TRY(
+      Statement last,
+      database_.prepare("SELECT max(coalesce((SELECT max(row)+1 FROM messages),1), "
+                        "coalesce((SELECT value FROM counters WHERE name='row_next'),1))"));
   HEADRACE_TRY(bool const found, last.step());
   row_next_ = row_committed_ = found ? last.integer(0) : 1;
   return {};
@@ -119,7 +131,12 @@ Result<bool> Writer::insert(NewMessage const& m) {
   HEADRACE_TRY(std::int64_t const source, name_id(NameKind::kSource, m.source));
   HEADRACE_TRY(std::int64_t const principal, name_id(NameKind::kPrincipal, m.principal));
   CompactId const id(m.id);
-  insert_->bind(1, row_next_).bind(2, type).bind(3, source).bind(4, principal).bind(5, m.time.ns).bind(6, m.received.ns);
+  insert_->bind(1, row_next_)
+      .bind(2, type)
+      .bind(3, source)
+      .bind(4, principal)
+      .bind(5, m.time.ns)
+      .bind(6, m.received.ns);
   insert_->bind(7, static_cast<std::int64_t>(m.encoding));
   id.bind(*insert_, 8);
   insert_->bind(9, m.body);
@@ -148,14 +165,16 @@ Result<std::uint64_t> Writer::erase(std::string_view source, std::string_view ty
 
 // The name goes with its last message.
 Result<void> Writer::forget_source(std::int64_t source, std::string_view text) {
-  HEADRACE_TRY_VOID(database_.execute(
-      fmt::format("DELETE FROM names WHERE id={0} AND NOT EXISTS (SELECT 1 FROM messages WHERE source={0})", source)));
+  HEADRACE_TRY_VOID(database_.execute(fmt::format(
+      "DELETE FROM names WHERE id={0} AND NOT EXISTS (SELECT 1 FROM messages WHERE source={0})",
+      source)));
   auto& cached = names_[static_cast<std::size_t>(NameKind::kSource)];
   if (auto const at = cached.find(text); at != cached.end()) cached.erase(at);
   return {};
 }
 
-Result<void> Writer::set_state(std::string_view scope, std::string_view key, std::string_view value) {
+Result<void> Writer::set_state(std::string_view scope, std::string_view key,
+                               std::string_view value) {
   Statement& statement = value.empty() ? *remove_state_ : *set_state_;
   statement.bind(1, scope).bind(2, base::as_bytes(key));
   if (!value.empty()) statement.bind(3, base::as_bytes(value));
@@ -163,13 +182,15 @@ Result<void> Writer::set_state(std::string_view scope, std::string_view key, std
 }
 
 Result<std::vector<StateEntry>> Writer::load_state(std::string_view scope) {
-  HEADRACE_TRY(Statement statement, database_.prepare("SELECT key,value FROM state WHERE scope=? ORDER BY key"));
+  HEADRACE_TRY(Statement statement,
+               database_.prepare("SELECT key,value FROM state WHERE scope=? ORDER BY key"));
   statement.bind(1, scope);
   std::vector<StateEntry> entries;
   for (;;) {
     HEADRACE_TRY(bool const row, statement.step());
     if (!row) return entries;
-    entries.push_back({std::string(base::as_text(statement.blob(0))), std::string(base::as_text(statement.blob(1)))});
+    entries.push_back({std::string(base::as_text(statement.blob(0))),
+                       std::string(base::as_text(statement.blob(1)))});
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writer: the one connection that inserts, with its prepared statements and the ids of names it has seen.
+// Writer: the one connection that inserts, with its prepared statements and the ids of names it has
+//         seen.
 //   Threads: one at a time. Lifetime: outlives its transactions, of which there is at most one.
 #pragma once
 
@@ -17,12 +18,15 @@ inline constexpr std::size_t kNamesCachedMax = 100'000;
 
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>()(text);
+  }
 };
 
 class Writer {
  public:
-  static base::Result<std::unique_ptr<Writer>> open(std::string const& path, sqlite::OpenOptions const& options,
+  static base::Result<std::unique_ptr<Writer>> open(std::string const& path,
+                                                    sqlite::OpenOptions const& options,
                                                     std::uint64_t file_bytes_max);
 
   base::Result<std::unique_ptr<Transaction>> begin();
@@ -37,11 +41,13 @@ class Writer {
   base::Result<bool> insert(NewMessage const& message);
   base::Result<std::uint64_t> erase(std::string_view source, std::string_view type);
   base::Result<void> forget_source(std::int64_t source, std::string_view text);
-  base::Result<void> set_state(std::string_view scope, std::string_view key, std::string_view value);
+  base::Result<void> set_state(std::string_view scope, std::string_view key,
+                               std::string_view value);
   void rolled_back();
 
   sqlite::Database database_;
-  std::optional<sqlite::Statement> insert_, find_name_, add_name_, set_state_, remove_state_, set_counter_;
+  std::optional<sqlite::Statement> insert_, find_name_, add_name_, set_state_, remove_state_,
+      set_counter_;
   std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>> names_[kNameKinds];
   std::int64_t row_next_ = 1;       // of the open transaction
   std::int64_t row_committed_ = 1;  // where a rollback goes back to

@@ -4,7 +4,7 @@
 
 #include "sqlite/database.h"
 
-namespace headrace::documents::impl {
+namespace headrace::documents::sqlite_schema {
 
 inline constexpr int kFormatVersion = 1;
 inline constexpr int kApplicationId = 0x48444F43;  // "HDOC"
@@ -16,4 +16,4 @@ base::Result<void> prepare_schema(sqlite::Database& database);
 char const* schema_sql();
 extern char const* const kInsertSql;
 
-}  // namespace headrace::documents::impl
+}  // namespace headrace::documents::sqlite_schema
