@@ -57,6 +57,13 @@ describe('Store', () => {
     expect(store.dataTypes.get('system_metrics')!.rates.all().map((p) => p.value)).toEqual([1, 1, 1]);
   });
 
+  it('keeps the order of messages that came at once', () => {
+    const together = (n: number): Message => message(1, { id: `m${n}`, body: { n } });
+    store.takeHistory([together(3), together(2), together(1)], true);
+    expect(store.tail.map((m) => m.id)).toEqual(['m3', 'm2', 'm1']);
+    expect(store.sources.get('node-1')!.values.get('n')!.last()?.value).toBe(3);
+  });
+
   it('leaves out the first second of a history that goes on before it', () => {
     store.apply({ status: status(100) }, t0);
     store.takeHistory([message(97), message(98)], false);

@@ -81,10 +81,10 @@ export class Store {
     if (frame.error !== undefined) this.lastError = frame.error.message;
   }
 
-  // The latest messages of the archive, in any order: they fill the tail, the sparklines, and the rates of the time before the
+  // The latest messages of the archive, newest first: they fill the tail, the sparklines, and the rates of the time before the
   // feed began. `complete`: there were no older ones in the time that was asked for.
   takeHistory(messages: Message[], complete: boolean): void {
-    const ordered = [...messages].sort((a, b) => Date.parse(a.received) - Date.parse(b.received));
+    const ordered = [...messages].reverse().sort((a, b) => Date.parse(a.received) - Date.parse(b.received));
     for (const m of ordered) this.takeMessage(m);
     this.tail.sort((a, b) => Date.parse(b.received) - Date.parse(a.received));
     const first = ordered[0];

@@ -61,7 +61,7 @@ export class Header {
     setText(this.durability, durabilityText[s.durability] ?? `Durability: ${s.durability}`);
     setAttribute(this.durability, 'data-durability', s.durability);
     const trouble = s.broker.fenced ? 'Log stopped after a disk error' : s.broker.disk_full ? 'Disk full' : '';
-    setText(this.stored, trouble !== '' ? trouble : `${bytes(s.broker.stored_bytes)} in the log`);
+    setText(this.stored, trouble !== '' ? trouble : `Log ${bytes(s.broker.stored_bytes)}`);
     setAttribute(this.stored, 'data-trouble', trouble === '' ? 'no' : 'yes');
     setText(this.uptime, `Up ${duration(s.uptime_s)}`);
     setAttribute(this.uptime, 'title', `Headrace ${s.version}`);

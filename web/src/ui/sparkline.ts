@@ -3,8 +3,9 @@
 import type { Series } from '../model/series';
 import { colour, smoothLine, surface, type Painted } from './canvas';
 
-const spanMin = 60_000;
-const spanMax = 3_600_000;
+const spanMin = 10_000; // while there is little to show
+const spanUsual = 60_000;
+const spanMax = 3_600_000; // of slow reporters
 
 export class Sparkline implements Painted {
   readonly canvas: HTMLCanvasElement;
@@ -25,8 +26,9 @@ export class Sparkline implements Painted {
     const points = this.series()?.all();
     if (s === undefined || points === undefined || points.length === 0) return;
     const interval = this.series()?.interval() ?? 0;
-    const span = Math.min(Math.max(spanMin, interval * 40), spanMax);
     const end = this.serverNow(now);
+    const full = Math.min(Math.max(spanUsual, interval * 40), spanMax);
+    const span = Math.min(full, Math.max(spanMin, end - points[0]!.at));
     const inset = 3;
     const x = (at: number): number => s.width - inset - ((end - at) / span) * s.width;
     let first = points.length - 1;
