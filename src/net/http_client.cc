@@ -193,7 +193,8 @@ base::Result<HttpReply> HttpClient::Impl::exchange(std::string const& text, bool
   got_any = false;
   if (!kept) HEADRACE_TRY_VOID(connect());
   auto sent = send_all(text);
-  // A server that refuses early answers before it has read all: its reply matters more than the failed send.
+  // A server that refuses early answers before it has read all: its reply matters more than the
+  // failed send.
   auto reply = read_reply(head_only);
   if (!reply && !sent) reply = sent.error();
   if (reply) return reply;

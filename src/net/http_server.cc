@@ -26,7 +26,8 @@ void refuse_connection(int fd, bool tls) {
         "Retry-After: 1\r\nConnection: close\r\n\r\n"
         R"({"error":{"code":"overloaded","message":"too many connections are open"}})";
     char scratch[4096];
-    // What has come is taken, because closing with unread bytes would reset the connection and lose the answer.
+    // What has come is taken, because closing with unread bytes would reset the connection and lose
+    // the answer.
     while (::recv(fd, scratch, sizeof scratch, MSG_DONTWAIT) == sizeof scratch) {
     }
     (void)!::send(fd, kReply.data(), kReply.size(), MSG_NOSIGNAL);

@@ -109,7 +109,8 @@ void IoThreads::stop() {
   running_ = false;
   for (auto& thread : threads_) {
     HEADRACE_ASSERT(!thread->is_current(), "IoThreads::stop on an io thread");
-    // Twice: what a thread posts to itself is queued when its current call has returned, so a stop posted from here could
+    // Twice: what a thread posts to itself is queued when its current call has returned, so a stop
+    // posted from here could
     // overtake what was posted before it.
     thread->post([loop = &thread->impl().loop] { loop->post([loop] { loop->stop(); }); });
   }

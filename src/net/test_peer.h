@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TestPeer: a blocking TCP client of raw bytes for tests. Every wait ends after 20 s, so that a test fails instead of hanging.
+// TestPeer: a blocking TCP client of raw bytes for tests. Every wait ends after 20 s, so that a
+// test fails instead of hanging.
 //   Threads: one.
 #pragma once
 

@@ -225,7 +225,8 @@ void Connection::tell_drained() {
   if (std::exchange(drained_due_, false)) protocol_->on_drained();
 }
 
-// The peer may still be sending: closing at once would make the kernel reset the connection and lose our last bytes.
+// The peer may still be sending: closing at once would make the kernel reset the connection and
+// lose our last bytes.
 void Connection::begin_linger() {
   lingering_ = true;
   paused_ = false;

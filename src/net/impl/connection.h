@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection: one TCP connection on its io thread, plain or TLS: reads into the thread's shared buffer, hands the bytes to its
+// Connection: one TCP connection on its io thread, plain or TLS: reads into the thread's shared
+// buffer, hands the bytes to its
 // Protocol, sends what the protocol writes. The protocol can be exchanged (upgrade).
 //   Threads:  its io thread.
-//   Lifetime: counted; holds itself while open. The protocol's on_closed is its last callback; the object lives on until the last
+//   Lifetime: counted; holds itself while open. The protocol's on_closed is its last callback; the
+//             object lives on until the last
 //             reference goes.
-//   Cost:     what is written within a callback leaves in one send when the callback returns. No buffer is kept when idle.
+//   Cost:     what is written within a callback leaves in one send when the callback returns. No
+//             buffer is kept when idle.
 #pragma once
 
 #include <atomic>
@@ -27,7 +30,8 @@ class Connection;
 class Protocol {
  public:
   virtual ~Protocol() = default;
-  // Bytes of one read, in the shared buffer, with kPayloadPadding behind them; to be used or copied before it returns.
+  // Bytes of one read, in the shared buffer, with kPayloadPadding behind them; to be used or copied
+  // before it returns.
   virtual void on_bytes(std::span<char> bytes) = 0;
   virtual void on_peer_end() = 0;  // the peer sends no more; we still can
   virtual void on_drained() {}
@@ -51,7 +55,8 @@ class Connection final : public Watch {
              ConnectionOwner* owner);
 
   void start(std::unique_ptr<Protocol> protocol);
-  // Exchanges the protocol and gives it `bytes`. The old one is destroyed when the current callback has returned.
+  // Exchanges the protocol and gives it `bytes`. The old one is destroyed when the current callback
+  // has returned.
   void become(std::unique_ptr<Protocol> protocol, std::span<char> bytes);
 
   void write(std::string_view bytes);
@@ -62,7 +67,8 @@ class Connection final : public Watch {
   void pause_reading() { paused_ = true; }
   void resume_reading();
   bool reading_paused() const { return paused_; }
-  // Sends what is written, then closes so that the peer can read it all (half-close, then a bounded wait for the peer's end).
+  // Sends what is written, then closes so that the peer can read it all (half-close, then a bounded
+  // wait for the peer's end).
   void close_when_sent();
   // The same when the peer owes us nothing: no wait.
   void close_idle();

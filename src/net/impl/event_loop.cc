@@ -58,7 +58,8 @@ struct ReadSlotAccess {
   static EventLoop::Impl& loop(Watch& watch) { return watch.loop_.impl(); }
 };
 
-// Gives a wait the memory inside its Watch. At most one wait for reading is under way, so the slot is free.
+// Gives a wait the memory inside its Watch. At most one wait for reading is under way, so the slot
+// is free.
 template <class T>
 struct SlotAllocator {
   using value_type = T;

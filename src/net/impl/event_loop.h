@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// EventLoop and Watch: readiness of descriptors, posted tasks and a tick, over Boost.Asio, which is included in event_loop.cc only.
+// EventLoop and Watch: readiness of descriptors, posted tasks and a tick, over Boost.Asio, which is
+// included in event_loop.cc only.
 //   Threads:  post() from any thread; the rest on the loop's thread.
-//   Lifetime: the loop outlives its watches. A Watch is counted: every wait under way holds one reference.
+//   Lifetime: the loop outlives its watches. A Watch is counted: every wait under way holds one
+//             reference.
 #pragma once
 
 #include <chrono>
@@ -32,7 +34,8 @@ class EventLoop {
   std::chrono::steady_clock::time_point now_;
 };
 
-// Owns a non-blocking descriptor and tells when it is ready. One-shot: each want_ leads to one on_ call, or none after close.
+// Owns a non-blocking descriptor and tells when it is ready. One-shot: each want_ leads to one on_
+// call, or none after close.
 class Watch {
  public:
   Watch(EventLoop& loop, int fd);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpConnection: the server's side of HTTP/1.1 on one Connection: one request at a time, in order; what is pipelined waits.
+// HttpConnection: the server's side of HTTP/1.1 on one Connection: one request at a time, in order;
+// what is pipelined waits.
 //   Threads: the connection's.   Lifetime: the Connection owns it; Responders hold the Connection.
 #pragma once
 

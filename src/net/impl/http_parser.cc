@@ -44,7 +44,8 @@ std::string_view trim_blanks(std::string_view text) {
   return text;
 }
 
-// One past the blank line that ends a head, searching from `from`; 0: not there. A bare LF ends lines here too, so that it
+// One past the blank line that ends a head, searching from `from`; 0: not there. A bare LF ends
+// lines here too, so that it
 // is found and then refused.
 std::size_t find_head_end(std::string_view bytes, std::size_t from) {
   for (auto at = bytes.find('\n', from); at != bytes.npos; at = bytes.find('\n', at + 1)) {
@@ -141,6 +142,9 @@ HttpEvent HttpParser::next_head(std::span<char>& input) {
   auto const before = saved_.size();
   auto const taken = std::min(room, input.size());
   saved_.append(input.data(), taken);
+  if (saved_.size() >= 2 && saved_.data()[0] == '\r' && saved_.data()[1] != '\n') {
+    return refuse(400, "invalid_argument", "a line must end with CR LF");
+  }
   if (before == 1 && saved_.size() >= 2 && saved_.view().starts_with("\r\n")) {
     // A blank line that came in two pieces.
     input = input.subspan(1);
@@ -369,7 +373,8 @@ HttpEvent HttpParser::next_body(std::span<char>& input) {
   return HttpEvent::kBody;
 }
 
-// A whole line without its CR LF, from input and what was kept of it; nullopt: it is not whole yet, or a fault.
+// A whole line without its CR LF, from input and what was kept of it; nullopt: it is not whole yet,
+// or a fault.
 std::optional<std::string_view> HttpParser::take_line(std::span<char>& input,
                                                       std::size_t bytes_max) {
   auto const end = view(input).find('\n');

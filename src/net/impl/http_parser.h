@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpParser: HTTP/1.x messages from bytes that come in any pieces, as events. No socket, no time. Strict where laxness lets
-// two parsers disagree (RFC 9112): bare LF, obs-fold, blanks before a colon, Content-Length with Transfer-Encoding, repeated
+// HttpParser: HTTP/1.x messages from bytes that come in any pieces, as events. No socket, no time.
+// Strict where laxness lets
+// two parsers disagree (RFC 9112): bare LF, obs-fold, blanks before a colon, Content-Length with
+// Transfer-Encoding, repeated
 // lengths and Hosts are all refused.
 //   Threads: one.   Cost: a message that arrives whole is parsed where it lies; nothing is copied.
 #pragma once
@@ -60,17 +62,21 @@ class HttpParser {
  public:
   HttpParser(HttpRole role, HttpLimits limits) : role_(role), limits_(limits) {}
 
-  // Takes bytes from the front of `input`; call again while it returns anything but kNeedMore or kFault.
+  // Takes bytes from the front of `input`; call again while it returns anything but kNeedMore or
+  // kFault.
   HttpEvent next(std::span<char>& input);
   HttpHead const& head() const { return head_; }
   std::span<char> body_piece() const { return body_piece_; }
   HttpFault const& fault() const { return fault_; }
-  // Copies the head of the message under way to memory of the parser's own, so that its views survive the input.
+  // Copies the head of the message under way to memory of the parser's own, so that its views
+  // survive the input.
   // Nothing happens between messages.
   void keep_head();
-  // A response's head is followed by no body whatever it says (the answer to HEAD). Call within kHead.
+  // A response's head is followed by no body whatever it says (the answer to HEAD). Call within
+  // kHead.
   void no_body() { set_framing(HttpFraming::kNone, 0); }
-  // The input has ended: kEnd for a body that lasts until close; kNeedMore between messages; else kFault.
+  // The input has ended: kEnd for a body that lasts until close; kNeedMore between messages; else
+  // kFault.
   HttpEvent finish();
   bool in_body() const { return stage_ != Stage::kHead && stage_ != Stage::kFault; }
   bool between_messages() const { return stage_ == Stage::kHead && saved_.empty() && !started_; }

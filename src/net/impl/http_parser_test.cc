@@ -75,6 +75,7 @@ Case const kCases[] = {
     {"bare LF", kRequest, "GET / HTTP/1.1\nHost: a\n\n", "fault 400\n"},
     {"LF at the end only", kRequest, "GET / HTTP/1.1\r\nHost: a\r\n\n", "fault 400\n"},
     {"LF first", kRequest, "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "fault 400\n"},
+    {"CR first", kRequest, "\r\n\rX", "fault 400\n"},
     {"folded", kRequest, "GET / HTTP/1.1\r\nHost: a\r\n\tb\r\n\r\n", "fault 400\n"},
     {"no name", kRequest, "GET / HTTP/1.1\r\n: a\r\n\r\n", "fault 400\n"},
     {"1.0 chunked", kRequest, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -7,7 +7,8 @@ namespace headrace::net {
 
 namespace {
 
-// The length of the well-formed UTF-8 sequence at the front of `text`; 0 when it is broken (RFC 3629).
+// The length of the well-formed UTF-8 sequence at the front of `text`; 0 when it is broken (RFC
+// 3629).
 std::size_t sequence_length(std::string_view text) {
   auto const at = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;

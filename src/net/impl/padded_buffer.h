@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PaddedBuffer: growing bytes with kPayloadPadding readable bytes behind them; empty, it owns no memory.   Threads: none.
+// PaddedBuffer: growing bytes with kPayloadPadding readable bytes behind them; empty, it owns no
+// memory.   Threads: none.
 #pragma once
 
 #include <algorithm>

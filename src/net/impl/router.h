@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Router: from method and path to a handler or an acceptor.   Threads: add before use, then find from any thread.
+// Router: from method and path to a handler or an acceptor.   Threads: add before use, then find
+// from any thread.
 #pragma once
 
 #include <string>

@@ -46,7 +46,8 @@ struct ListenerState {
   Counted<ListenSocket> socket;  // io thread 0
 };
 
-// The connections of one server on one io thread. Its lists belong to that thread; the counters may be read from any.
+// The connections of one server on one io thread. Its lists belong to that thread; the counters may
+// be read from any.
 class ServerThread final : public ConnectionOwner {
  public:
   ServerThread(HttpServer::Impl& server, IoThread& thread) : server_(server), thread_(thread) {}

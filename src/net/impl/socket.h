@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP sockets by system calls: listen, accept, connect, and addresses to and from the kernel's form.   Threads: any.
+// TCP sockets by system calls: listen, accept, connect, and addresses to and from the kernel's
+// form.   Threads: any.
 #pragma once
 
 #include <netinet/in.h>
@@ -22,7 +23,8 @@ SocketAddress from_kernel(KernelAddress const& address);
 // A non-blocking listening socket; io names the address and errno.
 base::Result<int> listen_on(SocketAddress const& address);
 std::uint16_t local_port(int fd);
-// One waiting connection as a non-blocking socket without Nagle's delay; -1 and errno when there is none.
+// One waiting connection as a non-blocking socket without Nagle's delay; -1 and errno when there is
+// none.
 int accept_one(int listener, SocketAddress& peer);
 // Starts connecting; the socket is writable when it is decided (connect_error).
 base::Result<int> start_connect(SocketAddress const& address);

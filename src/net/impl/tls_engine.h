@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TlsEngine: one TLS connection between byte strings, without a socket: cipher bytes in, plain bytes out, and back.
+// TlsEngine: one TLS connection between byte strings, without a socket: cipher bytes in, plain
+// bytes out, and back.
 //   Threads: one.   Lifetime: keeps its context alive.
 #pragma once
 
@@ -23,7 +24,8 @@ class TlsEngine {
   ~TlsEngine();
 
   void feed(std::string_view cipher);
-  // Plain bytes that are there; 0: none now (see failed() and ended()). Call until it gives 0, then take().
+  // Plain bytes that are there; 0: none now (see failed() and ended()). Call until it gives 0, then
+  // take().
   std::size_t read(std::span<char> out);
   // Appends the cipher bytes of `plain` to `out`; before the handshake is done they wait inside.
   void write(std::string_view plain, std::string& out);

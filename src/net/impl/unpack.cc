@@ -70,7 +70,8 @@ base::Result<PaddedBuffer> unpack_zstd(std::string_view packed, std::size_t byte
   std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> const context(ZSTD_createDCtx(),
                                                                         ZSTD_freeDCtx);
   if (!context) return base::Error{base::ErrorCode::kOverloaded, "no memory to unpack zstd"};
-  // A frame can ask for a window of its own size: 8 MiB is what RFC 8878 recommends to support, and as much as is given here.
+  // A frame can ask for a window of its own size: 8 MiB is what RFC 8878 recommends to support, and
+  // as much as is given here.
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, 23);
   ZSTD_inBuffer in{packed.data(), packed.size(), 0};
   PaddedBuffer out;

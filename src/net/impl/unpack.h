@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unpacks gzip and zstd with a bound on the output.   Threads: pure.
-//   Errors: too_large (the output would pass the bound), invalid_argument (broken, cut short, or bytes behind the end).
+//   Errors: too_large (the output would pass the bound), invalid_argument (broken, cut short, or
+//           bytes behind the end).
 #pragma once
 
 #include <string_view>

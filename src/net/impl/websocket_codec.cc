@@ -98,7 +98,8 @@ std::optional<FrameReader::Frame> FrameReader::parse_header(std::span<char const
   std::size_t const length_bytes = short_length < 126 ? 0 : short_length == 126 ? 2 : 8;
   Frame frame{(first & 0x80) != 0, static_cast<std::uint8_t>(first & 0x0f),
               static_cast<std::uint8_t>(2 + length_bytes + (masked ? 4 : 0)), 0, short_length};
-  // What two bytes can show is refused at once; a short_length of 126 and more stands for itself here.
+  // What two bytes can show is refused at once; a short_length of 126 and more stands for itself
+  // here.
   if (auto const* why = check_header(frame, first, masked)) {
     refuse(CloseCode::kProtocolError, why);
     return std::nullopt;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// RFC 6455 frames, without sockets: FrameReader turns bytes that come in any pieces into messages and control frames; the
+// RFC 6455 frames, without sockets: FrameReader turns bytes that come in any pieces into messages
+// and control frames; the
 // append_ functions write frames.
-//   Threads: one.   Cost: a frame that arrives whole is unmasked where it lies and delivered from there; the incomplete tail of a
+//   Threads: one.   Cost: a frame that arrives whole is unmasked where it lies and delivered from
+//            there; the incomplete tail of a
 //   read is kept on the heap until its frame is whole, then freed.
 #pragma once
 
@@ -31,7 +33,8 @@ class FrameReader {
  public:
   explicit FrameReader(WebSocketRole role) : server_(role == WebSocketRole::kServer) {}
 
-  // Takes bytes from the front of `input` and changes them; call again until kNeedMore or kFault. payload() is valid until the
+  // Takes bytes from the front of `input` and changes them; call again until kNeedMore or kFault.
+  // payload() is valid until the
   // next call.
   FrameEvent next(std::span<char>& input, WebSocketOptions const& options);
   MessageKind kind() const { return kind_; }
@@ -85,7 +88,8 @@ void append_frame_header(std::string& out, std::uint8_t op, std::size_t payload_
 // Appends one final frame; `mask` for the client's role.
 void append_frame(std::string& out, std::uint8_t op, std::string_view payload,
                   std::optional<std::uint32_t> mask);
-// The payload of a close frame; the reason is cut to 123 bytes at a character's boundary. Empty for kNoStatus.
+// The payload of a close frame; the reason is cut to 123 bytes at a character's boundary. Empty for
+// kNoStatus.
 std::string close_payload(CloseCode code, std::string_view reason);
 // RFC 6455 4.2.2: what the server answers to a Sec-WebSocket-Key.
 std::string accept_key(std::string_view key);

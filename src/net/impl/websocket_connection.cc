@@ -10,7 +10,8 @@ namespace headrace::net {
 
 namespace {
 
-// Masks only have to be unpredictable for what runs inside the client (RFC 6455 10.3); a generator per connection, seeded by
+// Masks only have to be unpredictable for what runs inside the client (RFC 6455 10.3); a generator
+// per connection, seeded by
 // the operating system, gives that without a system call per frame.
 std::uint64_t random_seed() {
   std::array<std::byte, 8> bytes;
@@ -89,7 +90,8 @@ bool WebSocketConnection::take(FrameEvent event) {
       handler_->on_message(reader_.kind(), reader_.payload());
       return true;
     case FrameEvent::kPing: {
-      // A peer that asks faster than it reads answers gets none: its frames are bounded by ours that wait.
+      // A peer that asks faster than it reads answers gets none: its frames are bounded by ours
+      // that wait.
       auto const payload = reader_.payload();
       if (state_ == State::kOpen && connection_.pending_bytes() <= options_.pending_bytes_max) {
         send_frame(opcode::kPong, {payload.data(), payload.size()});
@@ -123,7 +125,8 @@ void WebSocketConnection::tell_closed(CloseCode code, std::string_view reason) {
   state_ = State::kClosed;
   timer_.cancel();
   held_.release();
-  // Its own, so that a handler that gives up the connection within on_closed does not destroy itself.
+  // Its own, so that a handler that gives up the connection within on_closed does not destroy
+  // itself.
   auto const handler = std::move(handler_);
   if (handler == nullptr) return;
   if (std::exchange(got_message_, false)) handler->on_read_end();

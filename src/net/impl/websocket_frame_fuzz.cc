@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first byte chooses role and size of pieces; the rest is fed in one go and in pieces, which must end in the same way.
+// The first byte chooses role and size of pieces; the rest is fed in one go and in pieces, which
+// must end in the same way.
 #include <functional>
 
 #include "base/assert.h"
