@@ -93,13 +93,8 @@ struct RefusedCase {
   char const* contains;
 };
 
-TEST_F(HttpServerTest, RefusesPrecisely) {
-  HttpServerOptions options;
-  options.header_bytes_max = 1000;
-  options.header_count_max = 5;
-  make(std::move(options));
-  start();
-  RefusedCase const cases[] = {
+std::vector<RefusedCase> refused_cases() {
+  return {
       {"unknown path", "GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404,
        "not_found"},
       {"wrong method", "DELETE /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405,
@@ -160,7 +155,15 @@ TEST_F(HttpServerTest, RefusesPrecisely) {
        "100-continue"},
       {"1.0 without length", "POST /echo HTTP/1.0\r\n\r\n", 411, "Content-Length"},
   };
-  for (auto const& c : cases) {
+}
+
+TEST_F(HttpServerTest, RefusesPrecisely) {
+  HttpServerOptions options;
+  options.header_bytes_max = 1000;
+  options.header_count_max = 5;
+  make(std::move(options));
+  start();
+  for (auto const& c : refused_cases()) {
     SCOPED_TRACE(c.name);
     auto p = peer();
     p.send(c.bytes);
