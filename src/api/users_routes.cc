@@ -23,7 +23,9 @@ constexpr std::size_t kSourcesShown = 10'000;
 constexpr std::size_t kAuditMax = 10'000;
 
 struct Shared {
-  explicit Shared(identity::Authenticator& a) : authenticator(a), pool("users", 1, 256) { pool.start(); }
+  explicit Shared(identity::Authenticator& a) : authenticator(a), pool("users", 1, 256) {
+    pool.start();
+  }
   identity::Authenticator& authenticator;
   Pool pool;
 };
@@ -44,14 +46,23 @@ using Answer = base::Result<net::Response> (*)(Call const&);
 Error wrong(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
 void write(JsonWriter& w, identity::User const& user) {
-  w.begin_object().member("name", user.name).member("role", identity::name(user.role)).member("created", user.created);
+  w.begin_object()
+      .member("name", user.name)
+      .member("role", identity::name(user.role))
+      .member("created", user.created);
   w.member("active", user.active).member("tokens", user.token_count).end_object();
 }
 
 void write(JsonWriter& w, identity::Token const& token) {
-  w.begin_object().member("id", token.id).member("user", token.user).member("created", token.created).key("expires");
-  if (token.expires) w.value(*token.expires);
-  else w.null();
+  w.begin_object()
+      .member("id", token.id)
+      .member("user", token.user)
+      .member("created", token.created)
+      .key("expires");
+  if (token.expires)
+    w.value(*token.expires);
+  else
+    w.null();
   w.member("revoked", token.revoked).end_object();
 }
 
@@ -71,7 +82,8 @@ net::Response no_content() {
 // The members of a JSON object body: known ones once. An empty body reads as {}.
 class Fields {
  public:
-  static base::Result<Fields> read(std::string_view body, std::initializer_list<std::string_view> known) {
+  static base::Result<Fields> read(std::string_view body,
+                                   std::initializer_list<std::string_view> known) {
     Fields fields;
     HEADRACE_TRY(auto root, fields.parser_->parse(body.empty() ? std::string_view("{}") : body));
     if (!root.is_object()) return wrong("expected a JSON object");
@@ -80,7 +92,8 @@ class Fields {
     for (auto const [key, value] : root.members()) {
       auto const text = key.text(scratch);
       if (std::find(known.begin(), known.end(), text) == known.end())
-        return wrong(fmt::format("unknown key '{}'; known are {}", text.substr(0, 64), fmt::join(known, ", ")));
+        return wrong(fmt::format("unknown key '{}'; known are {}", text.substr(0, 64),
+                                 fmt::join(known, ", ")));
     }
     fields.root_ = root;
     return fields;
@@ -109,7 +122,8 @@ base::Result<std::optional<identity::Role>> role_of(Fields const& fields) {
   HEADRACE_TRY(auto const text, fields.text("role"));
   if (!text) return std::optional<identity::Role>();
   auto const role = identity::parse_role(*text);
-  if (!role) return wrong(fmt::format("role: '{}', expected admin, agent or viewer", text->substr(0, 64)));
+  if (!role)
+    return wrong(fmt::format("role: '{}', expected admin, agent or viewer", text->substr(0, 64)));
   return role;
 }
 
@@ -186,7 +200,8 @@ base::Result<net::Response> revoke_token(Call const& call) {
   HEADRACE_TRY(auto const tokens, call.identity.tokens(call.place.user));
   auto const is_it = [&](identity::Token const& t) { return t.id == call.place.item; };
   if (std::find_if(tokens.begin(), tokens.end(), is_it) == tokens.end())
-    return Error{ErrorCode::kNotFound, fmt::format("user '{}' has no token '{}'", call.place.user, call.place.item)};
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("user '{}' has no token '{}'", call.place.user, call.place.item)};
   HEADRACE_TRY_VOID(call.identity.revoke_token(call.actor, call.place.item));
   return no_content();
 }
@@ -209,7 +224,8 @@ base::Result<net::Response> assign_source(Call const& call) {
 
 base::Result<net::Response> release_source(Call const& call) {
   if (!call.identity.owns(call.place.user, call.place.item))
-    return Error{ErrorCode::kNotFound, fmt::format("source '{}' is not one of user '{}'", call.place.item, call.place.user)};
+    return Error{ErrorCode::kNotFound, fmt::format("source '{}' is not one of user '{}'",
+                                                   call.place.item, call.place.user)};
   HEADRACE_TRY_VOID(call.identity.release_claim(call.actor, call.place.item));
   return no_content();
 }
@@ -239,7 +255,8 @@ base::Result<net::Response> show_audit(Call const& call) {
 
 // ---- from requests to answers
 
-// NAME, NAME/tokens, NAME/tokens/ID, NAME/sources/SOURCE; each part percent-decoded after the path was split.
+// NAME, NAME/tokens, NAME/tokens/ID, NAME/sources/SOURCE; each part percent-decoded after the path
+// was split.
 base::Result<Place> read_place(std::string_view raw_path) {
   raw_path.remove_prefix(std::min(raw_path.size(), kUsers.size()));
   Place place;
@@ -264,10 +281,14 @@ struct Row {
   Answer answer;
 };
 constexpr Row kRows[] = {
-    {Method::kGet, "", false, show_user},          {Method::kPatch, "", false, change_user},
-    {Method::kDelete, "", false, remove_user},     {Method::kGet, "tokens", false, list_tokens},
-    {Method::kPost, "tokens", false, add_token},   {Method::kDelete, "tokens", true, revoke_token},
-    {Method::kGet, "sources", false, list_sources}, {Method::kPut, "sources", true, assign_source},
+    {Method::kGet, "", false, show_user},
+    {Method::kPatch, "", false, change_user},
+    {Method::kDelete, "", false, remove_user},
+    {Method::kGet, "tokens", false, list_tokens},
+    {Method::kPost, "tokens", false, add_token},
+    {Method::kDelete, "tokens", true, revoke_token},
+    {Method::kGet, "sources", false, list_sources},
+    {Method::kPut, "sources", true, assign_source},
     {Method::kDelete, "sources", true, release_source},
 };
 
@@ -275,23 +296,28 @@ base::Result<Answer> answer_for(Method method, Place const& place) {
   bool const item = !place.item.empty();
   for (auto const& row : kRows)
     if (row.method == method && row.part == place.part && row.item == item) return row.answer;
-  return Error{ErrorCode::kNotFound, "expected /api/v1/users/NAME, NAME/tokens[/ID] or NAME/sources[/SOURCE], with a method that they take"};
+  return Error{ErrorCode::kNotFound,
+               "expected /api/v1/users/NAME, NAME/tokens[/ID] or NAME/sources[/SOURCE], with a "
+               "method that they take"};
 }
 
 // Runs on the pool; the reply leaves on the connection's thread.
-void answer(std::shared_ptr<Shared> const& shared, net::Responder responder, Call call, Answer make) {
+void answer(std::shared_ptr<Shared> const& shared, net::Responder responder, Call call,
+            Answer make) {
   auto reply = std::make_shared<net::Responder>(std::move(responder));
   auto& thread = reply->thread();
   auto const taken = shared->pool.run([reply, &thread, call = std::move(call), make]() mutable {
     auto made = make(call);
-    auto response = std::make_shared<net::Response>(made ? std::move(*made) : net::error_response(made.error()));
+    auto response = std::make_shared<net::Response>(made ? std::move(*made)
+                                                         : net::error_response(made.error()));
     thread.post([reply = std::move(reply), response] { reply->send(std::move(*response)); });
   });
   if (!taken) reply->send(net::error_response(taken.error()));
 }
 
 // The administrator's name; without one the refusal has been sent.
-std::optional<std::string> admin(Shared& shared, net::Request const& request, net::Responder& responder) {
+std::optional<std::string> admin(Shared& shared, net::Request const& request,
+                                 net::Responder& responder) {
   auto const who = shared.authenticator.authenticate(request, identity::Need::kAdmin);
   if (who) return (*who)->id.text();
   responder.send(identity::refusal(who.error()));
@@ -306,7 +332,8 @@ net::Handler below(std::shared_ptr<Shared> shared, Method method) {
     if (!place) return responder.send(net::error_response(place.error()));
     auto const make = answer_for(method, *place);
     if (!make) return responder.send(net::error_response(make.error()));
-    Call call{shared->authenticator.identity(), std::move(*actor), std::move(*place), std::string(request.text())};
+    Call call{shared->authenticator.identity(), std::move(*actor), std::move(*place),
+              std::string(request.text())};
     answer(shared, std::move(responder), std::move(call), *make);
   };
 }
@@ -315,8 +342,10 @@ net::Handler fixed(std::shared_ptr<Shared> shared, Answer make) {
   return [shared, make](net::Request const& request, net::Responder responder) {
     auto actor = admin(*shared, request, responder);
     if (!actor) return;
-    auto body = make == show_audit ? request.parameter("limit").value_or("") : std::string(request.text());
-    answer(shared, std::move(responder), {shared->authenticator.identity(), std::move(*actor), {}, std::move(body)}, make);
+    auto body =
+        make == show_audit ? request.parameter("limit").value_or("") : std::string(request.text());
+    answer(shared, std::move(responder),
+           {shared->authenticator.identity(), std::move(*actor), {}, std::move(body)}, make);
   };
 }
 
@@ -327,7 +356,8 @@ void add_users_routes(net::HttpServer& server, identity::Authenticator& authenti
   server.route(Method::kGet, std::string(kUsers), fixed(shared, list_users));
   server.route(Method::kPost, std::string(kUsers), fixed(shared, add_user));
   server.route(Method::kGet, "/api/v1/audit", fixed(shared, show_audit));
-  for (auto const method : {Method::kGet, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete})
+  for (auto const method :
+       {Method::kGet, Method::kPost, Method::kPut, Method::kPatch, Method::kDelete})
     server.route(method, std::string(kUsers) + "/*", below(shared, method));
 }
 
