@@ -31,7 +31,8 @@ std::uint64_t peer_key(net::SocketAddress const& peer) {
 // Failures per peer in windows of a minute.
 class Authenticator::Throttle {
  public:
-  Throttle(std::uint32_t failures_max, std::size_t peers_max) : failures_max_(failures_max), peers_max_(peers_max) {}
+  Throttle(std::uint32_t failures_max, std::size_t peers_max)
+      : failures_max_(failures_max), peers_max_(peers_max) {}
 
   // Counts one more failure; true: too many.
   bool failed(net::SocketAddress const& peer, std::chrono::steady_clock::time_point now) {
@@ -77,17 +78,21 @@ Authenticator::~Authenticator() = default;
 base::Result<PrincipalPtr> Authenticator::check_role(PrincipalPtr principal, Need need) const {
   if (allows(principal->role, need)) return principal;
   static constexpr std::string_view kWhat[] = {"report messages", "read", "administer"};
-  return Error{ErrorCode::kDenied, fmt::format("principal '{}' with role '{}' may not {}", principal->id.text(),
-                                               name(principal->role), kWhat[static_cast<std::size_t>(need)])};
+  return Error{ErrorCode::kDenied,
+               fmt::format("principal '{}' with role '{}' may not {}", principal->id.text(),
+                           name(principal->role), kWhat[static_cast<std::size_t>(need)])};
 }
 
-base::Result<PrincipalPtr> Authenticator::authenticate_token(net::SocketAddress const& peer, Need need,
-                                                             std::string_view token) {
+base::Result<PrincipalPtr> Authenticator::authenticate_token(net::SocketAddress const& peer,
+                                                             Need need, std::string_view token) {
   if (token.empty() && !identity_.has_users()) {
     if (peer.is_loopback()) return check_role(identity_.local_principal(), need);
-    return Error{ErrorCode::kUnauthenticated, "without configured users only this machine is served"};
+    return Error{ErrorCode::kUnauthenticated,
+                 "without configured users only this machine is served"};
   }
-  if (token.empty()) return Error{ErrorCode::kUnauthenticated, "a token is required: 'Authorization: Bearer <token>'"};
+  if (token.empty())
+    return Error{ErrorCode::kUnauthenticated,
+                 "a token is required: 'Authorization: Bearer <token>'"};
   auto verified = identity_.verify(token);
   if (verified) return check_role(std::move(*verified), need);
   if (throttle_->failed(peer, clock_.steady()))
@@ -103,8 +108,9 @@ base::Result<PrincipalPtr> Authenticator::authenticate(net::RequestHead const& h
   auto const sent = head.bearer_token().value_or(token);
   if (sent.empty() && !identity_.has_users()) {
     if (auto const refused = net::check_origin(head, options_.origin_policy))
-      return Error{ErrorCode::kDenied, fmt::format("Host '{}' or Origin '{}' is not one of this server",
-                                                   head.header_or("host", ""), head.header_or("origin", ""))};
+      return Error{ErrorCode::kDenied,
+                   fmt::format("Host '{}' or Origin '{}' is not one of this server",
+                               head.header_or("host", ""), head.header_or("origin", ""))};
   }
   return authenticate_token(head.peer, need, sent);
 }
@@ -121,8 +127,10 @@ net::Response refusal(Error const& error) {
     response.headers.emplace_back("Retry-After", "60");
     return response;
   }
-  auto response = net::error_response(base::http_status(error.code), base::name(error.code), error.context);
-  if (error.code == ErrorCode::kUnauthenticated) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  auto response =
+      net::error_response(base::http_status(error.code), base::name(error.code), error.context);
+  if (error.code == ErrorCode::kUnauthenticated)
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }
 

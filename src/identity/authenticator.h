@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Authenticator: decides for one request who asks and whether they may.
-//   No users configured: a peer on loopback is the local principal, provided that Host names this machine and Origin, when
-//   there is one, is the page's own (net/origin_check.h); else any web page could post here. Other peers are refused.
-//   Users configured: a Bearer token is required from everyone. A browser never sends one on its own, so Host and Origin need
-//   no check then.
-//   Failed tokens are counted per peer address (IPv6: per /64); past the bound the answer is overloaded with a time to wait.
-//   A good token is always taken.
+//   No users configured: a peer on loopback is the local principal, provided that Host names this
+//   machine and Origin, when there is one, is the page's own (net/origin_check.h); else any web
+//   page could post here. Other peers are refused. Users configured: a Bearer token is required
+//   from everyone. A browser never sends one on its own, so Host and Origin need no check then.
+//   Failed tokens are counted per peer address (IPv6: per /64); past the bound the answer is
+//   overloaded with a time to wait. A good token is always taken.
 //   Threads: any.   Cost: one BLAKE2b of the token, one look-up.
 #pragma once
 
@@ -32,10 +32,13 @@ class Authenticator {
   ~Authenticator();
 
   // `token` is used when there is no Authorization header (hello frame, query parameter of a feed).
-  // unauthenticated, denied (role, Host, Origin), overloaded (too many failures): answer with refusal().
-  base::Result<PrincipalPtr> authenticate(net::RequestHead const& head, Need need, std::string_view token = {});
+  // unauthenticated, denied (role, Host, Origin), overloaded (too many failures): answer with
+  // refusal().
+  base::Result<PrincipalPtr> authenticate(net::RequestHead const& head, Need need,
+                                          std::string_view token = {});
   // The same for a token that comes after the request (a hello).
-  base::Result<PrincipalPtr> authenticate_token(net::SocketAddress const& peer, Need need, std::string_view token);
+  base::Result<PrincipalPtr> authenticate_token(net::SocketAddress const& peer, Need need,
+                                                std::string_view token);
   // For HttpServerOptions::authorize: authenticates for need_of(head).
   net::Admission admit(net::RequestHead const& head);
 
@@ -55,8 +58,8 @@ class Authenticator {
 
 // 401 with WWW-Authenticate, 403, 429 with Retry-After.
 net::Response refusal(base::Error const& error);
-// What a request of the public API wants: reporting is POST /api/v1/messages; users and everything that changes something is for
-// administrators; the rest is reading.
+// What a request of the public API wants: reporting is POST /api/v1/messages; users and everything
+// that changes something is for administrators; the rest is reading.
 Need need_of(net::RequestHead const& head);
 
 }  // namespace headrace::identity

@@ -25,7 +25,8 @@ class AuthenticatorTest : public ::testing::Test {
     std::string text = (std::filesystem::temp_directory_path() / "authenticator_XXXXXX").string();
     folder_ = ::mkdtemp(text.data());
     identity_ = std::move(*Identity::open({.data_dir = folder_}, clock_));
-    authenticator_ = std::make_unique<Authenticator>(*identity_, clock_, AuthenticatorOptions{.failures_per_minute_max = 3});
+    authenticator_ = std::make_unique<Authenticator>(
+        *identity_, clock_, AuthenticatorOptions{.failures_per_minute_max = 3});
   }
   ~AuthenticatorTest() override {
     identity_.reset();
@@ -36,7 +37,8 @@ class AuthenticatorTest : public ::testing::Test {
     return "Bearer " + identity_->add_token("root", user, {})->secret;
   }
   // nullopt: allowed.
-  std::optional<ErrorCode> ask(std::string_view address, std::vector<net::HeaderView> fields, Need need = Need::kReport) {
+  std::optional<ErrorCode> ask(std::string_view address, std::vector<net::HeaderView> fields,
+                               Need need = Need::kReport) {
     auto const who = authenticator_->authenticate(Head(address, std::move(fields)), need);
     if (who) return std::nullopt;
     return who.error().code;
@@ -51,9 +53,11 @@ class AuthenticatorTest : public ::testing::Test {
 TEST_F(AuthenticatorTest, WithoutUsersThisMachineIsServedWhenHostAndOriginAreItsOwn) {
   EXPECT_EQ(ask("127.0.0.1", {{"Host", "localhost:8080"}}), std::nullopt);
   EXPECT_EQ(ask("::1", {{"Host", "[::1]:8080"}}), std::nullopt);
-  EXPECT_EQ(ask("127.0.0.1", {{"Host", "localhost:8080"}, {"Origin", "http://localhost:8080"}}), std::nullopt);
+  EXPECT_EQ(ask("127.0.0.1", {{"Host", "localhost:8080"}, {"Origin", "http://localhost:8080"}}),
+            std::nullopt);
   EXPECT_EQ(ask("127.0.0.1", {{"Host", "evil.example"}}), ErrorCode::kDenied);
-  EXPECT_EQ(ask("127.0.0.1", {{"Host", "localhost:8080"}, {"Origin", "http://evil.example"}}), ErrorCode::kDenied);
+  EXPECT_EQ(ask("127.0.0.1", {{"Host", "localhost:8080"}, {"Origin", "http://evil.example"}}),
+            ErrorCode::kDenied);
   EXPECT_EQ(ask("192.0.2.7", {{"Host", "localhost:8080"}}), ErrorCode::kUnauthenticated);
 }
 
@@ -69,11 +73,14 @@ TEST_F(AuthenticatorTest, RolesDecideWhatATokenMayDo) {
     Role role;
     bool report, read, admin;
   };
-  for (auto const& c : {Case{Role::kAdmin, true, true, true}, Case{Role::kAgent, true, false, false},
-                        Case{Role::kViewer, false, true, false}}) {
+  for (auto const& c :
+       {Case{Role::kAdmin, true, true, true}, Case{Role::kAgent, true, false, false},
+        Case{Role::kViewer, false, true, false}}) {
     SCOPED_TRACE(name(c.role));
     auto const token = bearer(fmt::format("u-{}", name(c.role)), c.role);
-    auto const allowed = [&](Need need) { return !ask("192.0.2.7", {{"Authorization", token}}, need); };
+    auto const allowed = [&](Need need) {
+      return !ask("192.0.2.7", {{"Authorization", token}}, need);
+    };
     EXPECT_EQ(allowed(Need::kReport), c.report);
     EXPECT_EQ(allowed(Need::kRead), c.read);
     EXPECT_EQ(allowed(Need::kAdmin), c.admin);
@@ -102,7 +109,8 @@ TEST_F(AuthenticatorTest, AddressesOfOneIpv6NetworkCountTogether) {
 
 TEST(Refusal, HasTheHeadersThatItsStatusDemands) {
   auto const has = [](net::Response const& r, std::string_view field) {
-    return std::any_of(r.headers.begin(), r.headers.end(), [&](auto const& h) { return h.first == field; });
+    return std::any_of(r.headers.begin(), r.headers.end(),
+                       [&](auto const& h) { return h.first == field; });
   };
   auto const unauthenticated = refusal({ErrorCode::kUnauthenticated, "x"});
   EXPECT_EQ(unauthenticated.status, 401);

@@ -21,7 +21,9 @@ constexpr std::string_view kLocalAdmin = "local-admin";
 constexpr base::Timestamp kNever{std::numeric_limits<std::int64_t>::max()};
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
 };
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
@@ -50,7 +52,8 @@ struct Identity::Impl {
   void rebuild_principals(std::string_view user);
   void claim_loop();
   void write_claims(std::vector<Claim> claims);
-  AuditEntry audit(std::string_view actor, std::string_view action, std::string_view subject) const {
+  AuditEntry audit(std::string_view actor, std::string_view action,
+                   std::string_view subject) const {
     return {clock.now(), std::string(actor), std::string(action), std::string(subject)};
   }
   base::Result<User> user_copy(std::string_view user) const;
@@ -64,11 +67,12 @@ struct Identity::Impl {
   std::string admin_token;
   PrincipalPtr const local = std::make_shared<Principal>(Principal{
       model::PrincipalId::trusted(model::kLocalPrincipal), Role::kAdmin, "", true, kNever});
-  PrincipalPtr const local_admin =
-      std::make_shared<Principal>(Principal{model::PrincipalId::trusted(kLocalAdmin), Role::kAdmin, "admin", true, kNever});
+  PrincipalPtr const local_admin = std::make_shared<Principal>(
+      Principal{model::PrincipalId::trusted(kLocalAdmin), Role::kAdmin, "admin", true, kNever});
   TokenHash admin_hash{};
 
-  // change_mutex: one change at a time, over the disk write. mutex: the maps; held shortly. Taken in this order.
+  // change_mutex: one change at a time, over the disk write. mutex: the maps; held shortly. Taken
+  // in this order.
   std::mutex change_mutex;
   mutable std::mutex store_mutex;
   Store store;
@@ -154,7 +158,8 @@ base::Result<void> Identity::Impl::load() {
   HEADRACE_TRY(auto all, store.load());
   for (auto& user : all.users) users.emplace(user.name, user);
   for (auto& token : all.tokens) hold_token(std::move(token));
-  for (auto& claim : all.claims) claims.emplace(std::move(claim.source), HeldClaim{std::move(claim.principal), claim.since});
+  for (auto& claim : all.claims)
+    claims.emplace(std::move(claim.source), HeldClaim{std::move(claim.principal), claim.since});
   any_users = !users.empty();
   return {};
 }
@@ -171,9 +176,9 @@ void Identity::Impl::hold_token(StoredToken stored) {
   if (user == users.end()) return;
   auto held = std::make_shared<HeldToken>();
   held->stored = std::move(stored);
-  held->principal = std::make_shared<Principal>(Principal{model::PrincipalId::trusted(user->first), user->second.role,
-                                                          held->stored.token.id, false,
-                                                          held->stored.token.expires.value_or(kNever)});
+  held->principal = std::make_shared<Principal>(
+      Principal{model::PrincipalId::trusted(user->first), user->second.role, held->stored.token.id,
+                false, held->stored.token.expires.value_or(kNever)});
   ++user->second.token_count;
   by_hash[held->stored.hash] = held;
   by_id[held->stored.token.id] = held;
@@ -183,18 +188,25 @@ void Identity::Impl::rebuild_principals(std::string_view user) {
   auto const role = users.find(user)->second.role;
   for (auto& [id, held] : by_id)
     if (held->stored.token.user == user)
-      held->principal = std::make_shared<Principal>(Principal{held->principal->id, role, id, false, held->principal->expires});
+      held->principal = std::make_shared<Principal>(
+          Principal{held->principal->id, role, id, false, held->principal->expires});
 }
 
 // ---- questions
 
 bool Identity::has_users() const { return impl_->any_users.load(std::memory_order_acquire); }
-std::uint64_t Identity::generation() const { return impl_->generation.load(std::memory_order_acquire); }
+std::uint64_t Identity::generation() const {
+  return impl_->generation.load(std::memory_order_acquire);
+}
 PrincipalPtr Identity::local_principal() const { return impl_->local; }
-std::filesystem::path Identity::admin_token_path() const { return impl_->options.data_dir / "admin.token"; }
+std::filesystem::path Identity::admin_token_path() const {
+  return impl_->options.data_dir / "admin.token";
+}
 
 base::Result<PrincipalPtr> Identity::verify(std::string_view token) const {
-  auto const refuse = [](std::string_view why) { return Error{ErrorCode::kUnauthenticated, std::string(why)}; };
+  auto const refuse = [](std::string_view why) {
+    return Error{ErrorCode::kUnauthenticated, std::string(why)};
+  };
   if (!token_id(token)) return refuse("the token is not one of this server");
   auto const hash = hash_token(impl_->key, token);
   if (hash == impl_->admin_hash) return impl_->local_admin;
@@ -203,7 +215,8 @@ base::Result<PrincipalPtr> Identity::verify(std::string_view token) const {
   if (it == impl_->by_hash.end()) return refuse("the token is not one of this server");
   auto const& held = *it->second;
   if (held.stored.token.revoked) return refuse("the token was revoked");
-  if (held.stored.token.expires && *held.stored.token.expires <= impl_->clock.now()) return refuse("the token has expired");
+  if (held.stored.token.expires && *held.stored.token.expires <= impl_->clock.now())
+    return refuse("the token has expired");
   auto const user = impl_->users.find(held.stored.token.user);
   if (user == impl_->users.end() || !user->second.active) return refuse("the user is banned");
   return held.principal;
@@ -221,7 +234,9 @@ bool Identity::valid(Principal const& principal) const {
   return user != impl_->users.end() && user->second.active && user->second.role == principal.role;
 }
 
-base::Result<User> Identity::get_user(std::string_view user) const { return impl_->user_copy(user); }
+base::Result<User> Identity::get_user(std::string_view user) const {
+  return impl_->user_copy(user);
+}
 
 base::Result<User> Identity::Impl::user_copy(std::string_view user) const {
   std::shared_lock const lock(mutex);
@@ -291,9 +306,11 @@ base::Result<User> Identity::add_user(std::string_view actor, std::string_view u
   std::scoped_lock const change(impl_->change_mutex);
   {
     std::shared_lock const lock(impl_->mutex);
-    if (impl_->users.contains(user)) return Error{ErrorCode::kAlreadyExists, fmt::format("user '{}' exists", user)};
+    if (impl_->users.contains(user))
+      return Error{ErrorCode::kAlreadyExists, fmt::format("user '{}' exists", user)};
     if (impl_->users.size() >= impl_->options.users_max)
-      return Error{ErrorCode::kOverloaded, fmt::format("there are {} users, the most supported", impl_->users.size())};
+      return Error{ErrorCode::kOverloaded,
+                   fmt::format("there are {} users, the most supported", impl_->users.size())};
   }
   User const added{std::string(user), role, impl_->clock.now(), true, 0};
   {
@@ -317,8 +334,10 @@ base::Result<void> Identity::remove_user(std::string_view actor, std::string_vie
   }
   {
     std::unique_lock const lock(impl_->mutex);
-    std::erase_if(impl_->by_hash, [&](auto const& entry) { return entry.second->stored.token.user == user; });
-    std::erase_if(impl_->by_id, [&](auto const& entry) { return entry.second->stored.token.user == user; });
+    std::erase_if(impl_->by_hash,
+                  [&](auto const& entry) { return entry.second->stored.token.user == user; });
+    std::erase_if(impl_->by_id,
+                  [&](auto const& entry) { return entry.second->stored.token.user == user; });
     std::erase_if(impl_->claims, [&](auto const& entry) { return entry.second.principal == user; });
     impl_->users.erase(impl_->users.find(user));
     impl_->any_users.store(!impl_->users.empty(), std::memory_order_release);
@@ -327,7 +346,8 @@ base::Result<void> Identity::remove_user(std::string_view actor, std::string_vie
   return {};
 }
 
-base::Result<void> Identity::set_active(std::string_view actor, std::string_view user, bool active) {
+base::Result<void> Identity::set_active(std::string_view actor, std::string_view user,
+                                        bool active) {
   std::scoped_lock const change(impl_->change_mutex);
   return impl_->update_user(user, impl_->audit(actor, active ? "user.unban" : "user.ban", user),
                             [&](User& u) { u.active = active; });
@@ -335,7 +355,8 @@ base::Result<void> Identity::set_active(std::string_view actor, std::string_view
 
 base::Result<void> Identity::set_role(std::string_view actor, std::string_view user, Role role) {
   std::scoped_lock const change(impl_->change_mutex);
-  return impl_->update_user(user, impl_->audit(actor, fmt::format("user.role.{}", name(role)), user),
+  return impl_->update_user(user,
+                            impl_->audit(actor, fmt::format("user.role.{}", name(role)), user),
                             [&](User& u) { u.role = role; });
 }
 
@@ -347,7 +368,8 @@ base::Result<NewToken> Identity::add_token(std::string_view actor, std::string_v
   {
     std::shared_lock const lock(impl_->mutex);
     if (impl_->by_id.size() >= impl_->options.tokens_max)
-      return Error{ErrorCode::kOverloaded, fmt::format("there are {} tokens, the most supported", impl_->by_id.size())};
+      return Error{ErrorCode::kOverloaded,
+                   fmt::format("there are {} tokens, the most supported", impl_->by_id.size())};
     while (impl_->by_id.contains(text.id)) text = generate_token();
   }
   StoredToken stored;
@@ -376,7 +398,8 @@ base::Result<void> Identity::revoke_token(std::string_view actor, std::string_vi
   revoked.token.revoked = true;
   {
     std::scoped_lock const lock(impl_->store_mutex);
-    HEADRACE_TRY_VOID(impl_->store.put_token(revoked, impl_->audit(actor, "token.revoke", token_id)));
+    HEADRACE_TRY_VOID(
+        impl_->store.put_token(revoked, impl_->audit(actor, "token.revoke", token_id)));
   }
   {
     std::unique_lock const lock(impl_->mutex);
@@ -393,21 +416,26 @@ base::Result<void> Identity::claim(Principal const& principal, std::string_view 
   auto const& who = principal.id.text();
   auto const decide = [&](HeldClaim const& held) -> base::Result<void> {
     if (held.principal == who) return {};
-    return Error{ErrorCode::kDenied, fmt::format("source '{}' belongs to another principal", source)};
+    return Error{ErrorCode::kDenied,
+                 fmt::format("source '{}' belongs to another principal", source)};
   };
   {
     std::shared_lock const lock(impl_->mutex);
-    if (auto const it = impl_->claims.find(source); it != impl_->claims.end()) return decide(it->second);
+    if (auto const it = impl_->claims.find(source); it != impl_->claims.end())
+      return decide(it->second);
     if (impl_->options.claim_mode == ClaimMode::kListed)
-      return Error{ErrorCode::kDenied, fmt::format("source '{}' is not listed for principal '{}'", source, who)};
+      return Error{ErrorCode::kDenied,
+                   fmt::format("source '{}' is not listed for principal '{}'", source, who)};
   }
   auto const now = impl_->clock.now();
   {
     std::unique_lock const lock(impl_->mutex);
     if (impl_->claims.size() >= impl_->options.claims_max)
-      return Error{ErrorCode::kOverloaded, fmt::format("{} sources are claimed, the most supported", impl_->claims.size())};
+      return Error{ErrorCode::kOverloaded,
+                   fmt::format("{} sources are claimed, the most supported", impl_->claims.size())};
     // The principal may have been removed since it was verified: it must not leave a claim behind.
-    if (!impl_->users.contains(who)) return Error{ErrorCode::kDenied, fmt::format("no user '{}'", who)};
+    if (!impl_->users.contains(who))
+      return Error{ErrorCode::kDenied, fmt::format("no user '{}'", who)};
     auto const [it, is_new] = impl_->claims.try_emplace(std::string(source), HeldClaim{who, now});
     if (!is_new) return decide(it->second);
   }
@@ -446,7 +474,8 @@ void Identity::Impl::write_claims(std::vector<Claim> claims_now) {
                     {{"count", claims_now.size()}, {"error", base::to_string(written.error())}});
 }
 
-base::Result<void> Identity::assign_claim(std::string_view actor, std::string_view source, std::string_view user) {
+base::Result<void> Identity::assign_claim(std::string_view actor, std::string_view source,
+                                          std::string_view user) {
   HEADRACE_TRY_VOID(model::check_source(source, impl_->options.limits));
   std::scoped_lock const change(impl_->change_mutex);
   HEADRACE_TRY_VOID(impl_->user_copy(user));
@@ -469,9 +498,11 @@ base::Result<void> Identity::release_claim(std::string_view actor, std::string_v
   }
   {
     std::scoped_lock const lock(impl_->store_mutex);
-    HEADRACE_TRY_VOID(impl_->store.remove_claim(source, impl_->audit(actor, "claim.release", source)));
+    HEADRACE_TRY_VOID(
+        impl_->store.remove_claim(source, impl_->audit(actor, "claim.release", source)));
     std::unique_lock const map_lock(impl_->mutex);
-    if (auto const it = impl_->claims.find(source); it != impl_->claims.end()) impl_->claims.erase(it);
+    if (auto const it = impl_->claims.find(source); it != impl_->claims.end())
+      impl_->claims.erase(it);
   }
   impl_->generation.fetch_add(1, std::memory_order_acq_rel);
   return {};
@@ -488,9 +519,11 @@ std::vector<Claim> Identity::claims(std::string_view user, std::size_t count_max
   {
     std::shared_lock const lock(impl_->mutex);
     for (auto const& [source, held] : impl_->claims)
-      if (user.empty() || held.principal == user) found.push_back({source, held.principal, held.since});
+      if (user.empty() || held.principal == user)
+        found.push_back({source, held.principal, held.since});
   }
-  std::sort(found.begin(), found.end(), [](Claim const& a, Claim const& b) { return a.source < b.source; });
+  std::sort(found.begin(), found.end(),
+            [](Claim const& a, Claim const& b) { return a.source < b.source; });
   if (found.size() > count_max) found.resize(count_max);
   return found;
 }

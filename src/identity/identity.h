@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identity: who may do what. Users with roles, their tokens, bans, and which principal owns which source; kept in
-// <data dir>/identity.db, held whole in memory, so that every question is one hash look-up.
-//   Tokens:   "hr_<id>_<secret>": 40 bits of id (shown in lists) and 160 bits of secret, shown once. Stored as BLAKE2b-256 keyed
-//             with <data dir>/identity.key (created, mode 0600): a copy of the database alone verifies nothing.
-//   Changes:  are durable before the function returns and seen by every later verify(), in this process. A process that finds
-//             the data directory locked sends its change to the running server (api/users_routes.h).
-//   Threads:  any. verify(), claim(), generation(), has_users() never touch the disk. Functions that change something commit to
-//             the disk: not from an io thread when that matters. Claims are committed by a thread of their own within
-//             Options::claim_delay; a power failure in that time forgets a first claim, which the next report renews.
+// Identity: who may do what. Users with roles, their tokens, bans, and which principal owns which
+// source; kept in <data dir>/identity.db, held whole in memory, so that every question is one hash
+// look-up.
+//   Tokens:   "hr_<id>_<secret>": 40 bits of id (shown in lists) and 160 bits of secret, shown
+//             once. Stored as BLAKE2b-256 keyed with <data dir>/identity.key (created, mode 0600):
+//             a copy of the database alone verifies nothing.
+//   Changes:  are durable before the function returns and seen by every later verify(), in this
+//             process. A process that finds the data directory locked sends its change to the
+//             running server (api/users_routes.h).
+//   Threads:  any. verify(), claim(), generation(), has_users() never touch the disk. Functions
+//             that change something commit to the disk: not from an io thread when that matters.
+//             Claims are committed by a thread of their own within Options::claim_delay; a power
+//             failure in that time forgets a first claim, which the next report renews.
 //   Lifetime: close() (or the destructor) writes what claims are pending.
-//   Errors:   invalid_argument, not_found, already_exists, unauthenticated, denied, overloaded (a bound), io, corrupt.
+//   Errors:   invalid_argument, not_found, already_exists, unauthenticated, denied, overloaded (a
+//             bound), io, corrupt.
 #pragma once
 
 #include <chrono>
@@ -51,7 +56,8 @@ struct Principal {
 };
 using PrincipalPtr = std::shared_ptr<Principal const>;
 
-// May several principals report one source? claim: the first that reports it owns it. any: yes. listed: only who was given it.
+// May several principals report one source? claim: the first that reports it owns it. any: yes.
+// listed: only who was given it.
 enum class ClaimMode : unsigned char { kClaim, kAny, kListed };
 std::string_view name(ClaimMode mode);
 std::optional<ClaimMode> parse_claim_mode(std::string_view text);
@@ -110,28 +116,33 @@ class Identity {
   void close();
 
   bool has_users() const;
-  // Grows with every change that can take a right away: who keeps a Principal asks valid() again when it has moved.
+  // Grows with every change that can take a right away: who keeps a Principal asks valid() again
+  // when it has moved.
   std::uint64_t generation() const;
 
-  // unauthenticated: unknown, expired, revoked or banned; the text says which only for tokens that are known.
+  // unauthenticated: unknown, expired, revoked or banned; the text says which only for tokens that
+  // are known.
   base::Result<PrincipalPtr> verify(std::string_view token) const;
-  // Whether a principal given out before still stands (not banned, revoked, expired; no users still for the local one).
+  // Whether a principal given out before still stands (not banned, revoked, expired; no users still
+  // for the local one).
   bool valid(Principal const& principal) const;
   // Who asks on loopback while no users are configured: admin, "local".
   PrincipalPtr local_principal() const;
-  // A token with the rights of an administrator for the commands on this machine, in <data dir>/admin.token (mode 0600), new at
-  // each open. The principal is "local-admin".
+  // A token with the rights of an administrator for the commands on this machine, in <data
+  // dir>/admin.token (mode 0600), new at each open. The principal is "local-admin".
   std::filesystem::path admin_token_path() const;
 
   // May `principal` report `source`? Takes the source for it in mode claim. denied: names the rule.
   base::Result<void> claim(Principal const& principal, std::string_view source);
-  base::Result<void> assign_claim(std::string_view actor, std::string_view source, std::string_view user);
+  base::Result<void> assign_claim(std::string_view actor, std::string_view source,
+                                  std::string_view user);
   base::Result<void> release_claim(std::string_view actor, std::string_view source);
   bool owns(std::string_view user, std::string_view source) const;
   std::vector<Claim> claims(std::string_view user, std::size_t count_max) const;  // empty user: all
 
   base::Result<User> add_user(std::string_view actor, std::string_view user, Role role);
-  base::Result<void> remove_user(std::string_view actor, std::string_view user);  // with tokens and claims
+  // with tokens and claims
+  base::Result<void> remove_user(std::string_view actor, std::string_view user);
   base::Result<void> set_active(std::string_view actor, std::string_view user, bool active);
   base::Result<void> set_role(std::string_view actor, std::string_view user, Role role);
   base::Result<User> get_user(std::string_view user) const;

@@ -60,7 +60,8 @@ TEST_F(IdentityTest, WhatIsNoTokenIsRefused) {
   auto token = token_of("a", Role::kAgent);
   token.back() = token.back() == 'a' ? 'b' : 'a';
   EXPECT_EQ(refusal(token), ErrorCode::kUnauthenticated);
-  for (auto const* text : {"", "hr_", "x", "hr_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "hr_aaaaaaaa-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"})
+  for (auto const* text : {"", "hr_", "x", "hr_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                           "hr_aaaaaaaa-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"})
     EXPECT_EQ(refusal(text), ErrorCode::kUnauthenticated);
 }
 
@@ -86,7 +87,7 @@ TEST_F(IdentityTest, SecretsAreNotInTheDatabaseAndFilesAreForUsAlone) {
     EXPECT_EQ(bytes.find(token.substr(12)), std::string::npos) << entry.path();
   }
   for (auto const* name : {"identity.key", "admin.token"}) {
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat((folder_ / name).c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u) << name;
   }
@@ -199,8 +200,10 @@ TEST_F(IdentityTest, BoundsAreAnsweredAsOverloaded) {
 }
 
 TEST_F(IdentityTest, ImpossibleChangesSayWhy) {
-  EXPECT_EQ(identity_->add_user("root", "bad name", Role::kAgent).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(identity_->add_user("root", "local", Role::kAgent).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(identity_->add_user("root", "bad name", Role::kAgent).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(identity_->add_user("root", "local", Role::kAgent).error().code,
+            ErrorCode::kInvalidArgument);
   ASSERT_TRUE(identity_->add_user("root", "a", Role::kAgent));
   EXPECT_EQ(identity_->add_user("root", "a", Role::kAgent).error().code, ErrorCode::kAlreadyExists);
   EXPECT_EQ(identity_->remove_user("root", "x").error().code, ErrorCode::kNotFound);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// EnvelopeDecoder: the object around a message's body, the same for every handler that takes JSON or MessagePack:
-//   {"id"?, "type", "source", "time"?, "body"}, and what handlers put around or beside that: "seq", "messages".
-//   Checked: only keys that the handler allows, each once; kinds; names and ids by model/names.h; that the data type exists; time
-//            (RFC 3339 text, integer nanoseconds, or the MessagePack timestamp) not beyond the future bound; body size and nesting.
-//   Errors:  with path ("messages[3].time") and byte offset: invalid_argument, not_found (data type), too_large.
-//   Threads: one.   Lifetime: fields are views of what was parsed and of the decoder: until its next decode().
-//   Cost:    one walk over the members; allocates only for strings with escapes, once, and for errors.
+// EnvelopeDecoder: the object around a message's body, the same for every handler that takes JSON
+//   or MessagePack: {"id"?, "type", "source", "time"?, "body"}, and what handlers put around or
+//   beside that: "seq", "messages".
+//   Checked: only keys that the handler allows, each once; kinds; names and ids by model/names.h;
+//            that the data type exists; time (RFC 3339 text, integer nanoseconds, or the
+//            MessagePack timestamp) not beyond the future bound; body size and nesting.
+//   Errors:  with path ("messages[3].time") and byte offset: invalid_argument, not_found (data
+//            type), too_large.
+//   Threads: one. Lifetime: fields are views of what was parsed and of the decoder: until its next
+//            decode().
+//   Cost:    one walk over the members; allocates only for strings with escapes, once, and for
+//            errors.
 #pragma once
 
 #include <array>
@@ -53,19 +58,27 @@ struct Envelope {
 
 // Where an object stands in its document, for paths in errors.
 struct Place {
-  enum class Root : unsigned char { kDocument, kElement, kMessages };  // "time", "[3].time", "messages[3].time"
+  enum class Root : unsigned char {
+    kDocument,
+    kElement,
+    kMessages
+  };  // "time", "[3].time", "messages[3].time"
   Root root = Root::kDocument;
   std::size_t index = 0;
 };
 
 class EnvelopeDecoder {
  public:
-  EnvelopeDecoder(TypeTable const& types, model::Limits const& limits) : types_(types), limits_(limits) {}
+  EnvelopeDecoder(TypeTable const& types, model::Limits const& limits)
+      : types_(types), limits_(limits) {}
 
-  // `object` is any value; `now` is for the future bound. False: error() says why, `out` has what was read before it.
-  bool decode(codec::tape::Value object, Fields allowed, Place place, base::Timestamp now, Envelope& out);
+  // `object` is any value; `now` is for the future bound. False: error() says why, `out` has what
+  // was read before it.
+  bool decode(codec::tape::Value object, Fields allowed, Place place, base::Timestamp now,
+              Envelope& out);
   base::Error const& error() const { return error_; }
-  // For what the caller finds missing or wrong itself: sets error() in the same form; returns false.
+  // For what the caller finds missing or wrong itself: sets error() in the same form; returns
+  // false.
   bool refuse(Place place, std::string_view field, base::ErrorCode code, std::string_view why);
   bool refuse_missing(Place place, Field field) {
     return refuse(place, name(field), base::ErrorCode::kInvalidArgument, "missing");
@@ -80,7 +93,8 @@ class EnvelopeDecoder {
   bool read_time(codec::tape::Value value, Place place, base::Timestamp now, Envelope& out);
   bool read_body(codec::tape::Value value, Place place, Envelope& out);
   bool wrong_kind(Field field, codec::tape::Value value, Place place, std::string_view expected);
-  bool wrong(Field field, codec::tape::Value value, Place place, base::ErrorCode code, std::string_view why);
+  bool wrong(Field field, codec::tape::Value value, Place place, base::ErrorCode code,
+             std::string_view why);
 
   TypeTable const& types_;
   model::Limits const& limits_;

@@ -39,7 +39,8 @@ class EnvelopeTest : public ::testing::Test {
 };
 
 TEST_F(EnvelopeTest, FieldsMayHaveEscapesAndAnyOrder) {
-  ASSERT_TRUE(decode(R"({"body":[1, 2],"s\u006furce":"a\u00e9\"","ti\u006de":5,"id":"\u0041b","type":"al\u0070ha"})"));
+  ASSERT_TRUE(decode(
+      R"({"body":[1, 2],"s\u006furce":"a\u00e9\"","ti\u006de":5,"id":"\u0041b","type":"al\u0070ha"})"));
   EXPECT_EQ(out_.source, "a\xc3\xa9\"");
   EXPECT_EQ(out_.id, "Ab");
   EXPECT_EQ(out_.type->type.name.text(), "alpha");
@@ -52,10 +53,12 @@ TEST_F(EnvelopeTest, TimesAreExactAndBoundedAhead) {
     std::string_view text;
     std::optional<std::int64_t> want;
   };
-  for (auto const& c : {Case{"9223372036854775807", {}}, Case{"-9223372036854775808", INT64_MIN},
-                        Case{"1700086400000000000", kNow.ns + 86'400'000'000'000}, Case{"1700086400000000001", {}},
-                        Case{"\"2023-11-14T22:13:20.123456789Z\"", kNow.ns + 123'456'789}, Case{"\"2023-11-14T23:13:20+01:00\"", kNow.ns},
-                        Case{"18446744073709551615", {}}, Case{"1e18", {}}, Case{"null", {}}, Case{"\"\"", {}}}) {
+  for (auto const& c :
+       {Case{"9223372036854775807", {}}, Case{"-9223372036854775808", INT64_MIN},
+        Case{"1700086400000000000", kNow.ns + 86'400'000'000'000}, Case{"1700086400000000001", {}},
+        Case{"\"2023-11-14T22:13:20.123456789Z\"", kNow.ns + 123'456'789},
+        Case{"\"2023-11-14T23:13:20+01:00\"", kNow.ns}, Case{"18446744073709551615", {}},
+        Case{"1e18", {}}, Case{"null", {}}, Case{"\"\"", {}}}) {
     SCOPED_TRACE(c.text);
     EXPECT_EQ(decode(fmt::format(R"({{"time":{}}})", c.text)), c.want.has_value());
     if (c.want) {
@@ -65,11 +68,14 @@ TEST_F(EnvelopeTest, TimesAreExactAndBoundedAhead) {
 }
 
 TEST_F(EnvelopeTest, NamesAreCheckedWithPathAndByte) {
-  EXPECT_FALSE(decode(fmt::format(R"({{"id":"{}"}})", std::string(129, 'x')), {Place::Root::kElement, 3}));
+  EXPECT_FALSE(
+      decode(fmt::format(R"({{"id":"{}"}})", std::string(129, 'x')), {Place::Root::kElement, 3}));
   EXPECT_EQ(decoder_->error().code, base::ErrorCode::kTooLarge);
-  EXPECT_TRUE(decoder_->error().context.starts_with("[3].id: 129 bytes")) << decoder_->error().context;
+  EXPECT_TRUE(decoder_->error().context.starts_with("[3].id: 129 bytes"))
+      << decoder_->error().context;
   EXPECT_FALSE(decode(R"({"source":""})", {Place::Root::kMessages, 0}));
-  EXPECT_TRUE(decoder_->error().context.starts_with("messages[0].source: empty")) << decoder_->error().context;
+  EXPECT_TRUE(decoder_->error().context.starts_with("messages[0].source: empty"))
+      << decoder_->error().context;
   EXPECT_TRUE(decoder_->error().context.ends_with("(byte 10)"));
   EXPECT_FALSE(decode(R"({"source":"a\u007fb"})"));
   EXPECT_TRUE(decode(fmt::format(R"({{"id":"{}"}})", std::string(128, 'x'))));
@@ -78,7 +84,10 @@ TEST_F(EnvelopeTest, NamesAreCheckedWithPathAndByte) {
 TEST_F(EnvelopeTest, MessagePackHasTheSameAnswersAndTimestamps) {
   std::string bytes;
   MsgpackWriter w(bytes);
-  w.map(4).member("type", "alpha").member("time", base::Timestamp{kNow.ns + 1}).member("source", "s");
+  w.map(4)
+      .member("type", "alpha")
+      .member("time", base::Timestamp{kNow.ns + 1})
+      .member("source", "s");
   w.value("body").map(1).value(1).value(2);
   codec::msgpack::Parser parser;
   auto const root = parser.parse(bytes);

@@ -15,8 +15,9 @@ struct Gate::WakeState {
   Gate* gate = nullptr;  // touched on the io thread only; null when closed
 };
 
-Gate::Gate(net::IoThread& thread, broker::Broker& broker, identity::Identity& identity, SourceDirectory& sources,
-           Accounting& accounting, base::Clock& clock, model::Limits const& limits, GateOptions options)
+Gate::Gate(net::IoThread& thread, broker::Broker& broker, identity::Identity& identity,
+           SourceDirectory& sources, Accounting& accounting, base::Clock& clock,
+           model::Limits const& limits, GateOptions options)
     : thread_(thread),
       broker_(broker),
       identity_(identity),
@@ -65,11 +66,12 @@ Gate::CachedSource& Gate::cached(std::string_view source) {
   return sources_cache_[std::hash<std::string_view>{}(source) % sources_cache_.size()];
 }
 
-base::Result<SourcePtr> Gate::resolve(identity::PrincipalPtr const& principal, std::string_view source) {
+base::Result<SourcePtr> Gate::resolve(identity::PrincipalPtr const& principal,
+                                      std::string_view source) {
   auto& entry = cached(source);
   auto const generation = identity_.generation();
-  if (entry.source && entry.source->id() == source && entry.principal == principal && entry.generation == generation &&
-      !entry.source->dropped())
+  if (entry.source && entry.source->id() == source && entry.principal == principal &&
+      entry.generation == generation && !entry.source->dropped())
     return entry.source;
   HEADRACE_TRY_VOID(model::check_source(source, limits_));
   HEADRACE_TRY_VOID(identity_.claim(*principal, source));
@@ -89,8 +91,9 @@ Gate::Appended Gate::append(Protocol protocol) {
   }
   auto const now = clock_.now();
   records_.flush([&](RecordSet::Slot& slot, base::Bytes record) {
-    broker::TopicPartition const to{slot.type->topic.id,
-                                    model::partition_of(slot.source->id(), slot.type->topic.partition_count)};
+    broker::TopicPartition const to{
+        slot.type->topic.id,
+        model::partition_of(slot.source->id(), slot.type->topic.partition_count)};
     auto const ticket = appender_->append(to, record);
     if (!ticket) {
       result.error = ticket.error();
@@ -99,7 +102,8 @@ Gate::Appended Gate::append(Protocol protocol) {
     if (!result.tickets.any()) result.tickets.first = *ticket;
     result.tickets.last = *ticket;
     auto const same = [&](auto const& p) { return p.first == to; };
-    if (auto const it = std::find_if(partitions_.begin(), partitions_.end(), same); it != partitions_.end())
+    if (auto const it = std::find_if(partitions_.begin(), partitions_.end(), same);
+        it != partitions_.end())
       it->second = *ticket;
     else
       partitions_.emplace_back(to, *ticket);
@@ -113,8 +117,10 @@ Gate::Appended Gate::append(Protocol protocol) {
 void Gate::wait(Wait wait) {
   HEADRACE_ASSERT(wait.tickets.any(), "nothing to wait for");
   if (wait.positions) {
-    std::sort(partitions_.begin(), partitions_.end(), [](auto const& a, auto const& b) { return a.second < b.second; });
-    for (auto const& [partition, ticket] : partitions_) position_waits_.push_back({ticket, partition, wait.who});
+    std::sort(partitions_.begin(), partitions_.end(),
+              [](auto const& a, auto const& b) { return a.second < b.second; });
+    for (auto const& [partition, ticket] : partitions_)
+      position_waits_.push_back({ticket, partition, wait.who});
   }
   waits_.push_back(std::move(wait));
 }
@@ -139,7 +145,8 @@ void Gate::poll() {
   }
   tell_positions(progress);
   tell_waits(progress);
-  if (!roomless_.empty() && appender_->unsettled_bytes() <= options_.unsettled_bytes_max / 2) tell_room();
+  if (!roomless_.empty() && appender_->unsettled_bytes() <= options_.unsettled_bytes_max / 2)
+    tell_room();
 }
 
 void Gate::tell_positions(broker::Progress const& progress) {
@@ -157,7 +164,8 @@ void Gate::tell_waits(broker::Progress const& progress) {
   for (auto& wait : waits_) {
     if (progress.failed.empty() || wait.tickets.first > progress.settled) break;
     if (wait.tickets.last <= progress.settled) continue;
-    if (auto const* failure = failure_in(progress.failed, wait.tickets)) wait.failed = failure->error;
+    if (auto const* failure = failure_in(progress.failed, wait.tickets))
+      wait.failed = failure->error;
   }
   while (!waits_.empty() && waits_.front().tickets.last <= progress.settled) {
     auto wait = std::move(waits_.front());
@@ -177,9 +185,12 @@ void Gate::tell_room() {
   for (auto const& who : roomless) who->on_room();
 }
 
-std::uint64_t Gate::reserve_sequences(std::uint64_t count) { return std::exchange(next_sequence_, next_sequence_ + count); }
+std::uint64_t Gate::reserve_sequences(std::uint64_t count) {
+  return std::exchange(next_sequence_, next_sequence_ + count);
+}
 
-// RFC 9562: 48 bits of milliseconds, then bits that only have to ascend within one millisecond and be unguessed by others.
+// RFC 9562: 48 bits of milliseconds, then bits that only have to ascend within one millisecond and
+// be unguessed by others.
 base::Uuid Gate::next_uuid7(base::Timestamp now) {
   auto const ms = now.ns / 1'000'000;
   if (ms > last_uuid7_ms_) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gate: one io thread's way into the broker: builds records, appends them, and tells who waits when they are settled.
+// Gate: one io thread's way into the broker: builds records, appends them, and tells who waits when
+// they are settled.
 //   Use:      add messages to records(); append(); then wait() for the tickets it returned.
-//   Threads:  its io thread only. The broker wakes it from anywhere; it polls on its thread, once per wake.
+//   Threads:  its io thread only. The broker wakes it from anywhere; it polls on its thread, once
+//             per wake.
 //   Lifetime: open() and close() on the io thread; close() after the broker has stopped.
 //   Order:    waits are told in the order of their tickets, so acknowledgements leave in order.
 //   Bounds:   unsettled bytes: when saturated() stop reading (await_room) or answer overloaded.
@@ -39,7 +41,8 @@ struct Tickets {
 
 struct Settlement {
   std::uint64_t cookie = 0;
-  base::Error const* error = nullptr;  // null: all tickets of the wait are durable at their topics' level
+  // null: all tickets of the wait are durable at their topics' level
+  base::Error const* error = nullptr;
 };
 
 // Who waits for tickets. Kept alive by its waits.
@@ -49,7 +52,8 @@ class Settler {
   // True: call on_settle_end() once this poll has told everyone.
   virtual bool on_settled(Settlement const& settlement) = 0;
   virtual void on_settle_end() {}
-  // A place after the last record of a partition that note_position() named. Before the on_settled of the same tickets.
+  // A place after the last record of a partition that the wait covers. Before the on_settled
+  // of the same tickets.
   virtual void on_position(broker::TopicPartition, broker::Position) {}
   // After await_room(): there is room again, or the gate has closed.
   virtual void on_room() {}
@@ -57,8 +61,9 @@ class Settler {
 
 class Gate {
  public:
-  Gate(net::IoThread& thread, broker::Broker& broker, identity::Identity& identity, SourceDirectory& sources,
-       Accounting& accounting, base::Clock& clock, model::Limits const& limits, GateOptions options);
+  Gate(net::IoThread& thread, broker::Broker& broker, identity::Identity& identity,
+       SourceDirectory& sources, Accounting& accounting, base::Clock& clock,
+       model::Limits const& limits, GateOptions options);
   ~Gate();
   Gate(Gate const&) = delete;
   Gate& operator=(Gate const&) = delete;
@@ -69,14 +74,17 @@ class Gate {
   net::IoThread& thread() { return thread_; }
   RecordSet& records() { return records_; }
 
-  // The source as this principal may report it. invalid_argument: not a source id; denied: another's; overloaded: too many claims.
+  // The source as this principal may report it. invalid_argument: not a source id; denied:
+  // another's; overloaded: too many claims.
   // Cost: a cached answer, as long as no right has changed.
   base::Result<SourcePtr> resolve(identity::PrincipalPtr const& principal, std::string_view source);
 
   struct Appended {
-    Tickets tickets;                   // of what was taken
-    std::optional<base::Error> error;  // what was not taken is dropped; take nothing more of its producer
-    std::vector<std::pair<broker::TopicPartition, broker::Ticket>> const* partitions = nullptr;  // last ticket of each; until the next append
+    Tickets tickets;  // of what was taken
+    // what was not taken is dropped; take nothing more of its producer
+    std::optional<base::Error> error;
+    // last ticket of each; until the next append
+    std::vector<std::pair<broker::TopicPartition, broker::Ticket>> const* partitions = nullptr;
   };
   // Appends all that records() holds.
   Appended append(Protocol protocol);
@@ -87,13 +95,15 @@ class Gate {
     std::uint32_t messages = 0;
     std::chrono::steady_clock::time_point since{};  // for the latency of socket to log
     Protocol protocol = Protocol::kNone;
-    bool positions = false;            // report on_position for the partitions of the last append()
+    bool positions = false;  // report on_position for the partitions of the last append()
     std::optional<base::Error> failed;  // the gate's own
   };
   // After append(), before the next one. tickets.any().
   void wait(Wait wait);
 
-  bool saturated() const { return appender_ && appender_->unsettled_bytes() >= options_.unsettled_bytes_max; }
+  bool saturated() const {
+    return appender_ && appender_->unsettled_bytes() >= options_.unsettled_bytes_max;
+  }
   void await_room(std::shared_ptr<Settler> who) { roomless_.push_back(std::move(who)); }
 
   // Who numbers messages that no sender numbers: this gate since it was opened.

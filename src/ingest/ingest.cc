@@ -15,9 +15,9 @@ base::Result<std::unique_ptr<Ingest>> Ingest::make(Config config, Deps deps,
   HEADRACE_TRY(auto table, TypeTable::make(deps.broker, types));
   std::unique_ptr<Ingest> ingest(new Ingest(std::move(config), deps, std::move(table)));
   for (unsigned i = 0; i < deps.threads.count(); ++i) {
-    auto gate = std::make_unique<Gate>(deps.threads.at(i), deps.broker, deps.authenticator.identity(),
-                                       ingest->sources_, ingest->accounting_, deps.clock, ingest->config_.limits,
-                                       ingest->config_.gate);
+    auto gate = std::make_unique<Gate>(
+        deps.threads.at(i), deps.broker, deps.authenticator.identity(), ingest->sources_,
+        ingest->accounting_, deps.clock, ingest->config_.limits, ingest->config_.gate);
     deps.threads.run_on(i, [&gate] { gate->open(); });
     ingest->gates_.push_back(std::move(gate));
   }

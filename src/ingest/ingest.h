@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ingest: what all protocol handlers share: the data types, the way into the broker from each io thread, the directory of
-// sources, the accounting. One per process; the handlers (http_messages, agent_websocket) are made with a reference to it.
-//   Wiring:   IoThreads::start() -> make() -> HttpServer routes with the handlers' make functions -> server.start().
-//             Stop: server.stop(deadline) -> broker.stop() -> close() -> IoThreads::stop() -> destroy.
-//   Threads:  make, close and the destructor from one controlling thread; gate() from that io thread; the rest from any.
+// Ingest: what all protocol handlers share: the data types, the way into the broker from each io
+// thread, the directory of sources, the accounting. One per process; the handlers (http_messages,
+// agent_websocket) are made with a reference to it.
+//   Wiring:   IoThreads::start() -> make() -> HttpServer routes with the handlers' make functions
+//             -> server.start(). Stop: server.stop(deadline) -> broker.stop() -> close() ->
+//             IoThreads::stop() ->
+//                   destroy.
+//   Threads:  make, close and the destructor from one controlling thread; gate() from that io
+//             thread; the rest from any.
 //   Lifetime: everything in Deps outlives it; it outlives the HttpServer and its handlers.
 #pragma once
 
@@ -41,8 +45,10 @@ struct Deps {
 
 class Ingest {
  public:
-  // Opens a topic per data type. Errors: of Broker::open_topic; invalid_argument: more than kDataTypesMax types, or one twice.
-  static base::Result<std::unique_ptr<Ingest>> make(Config config, Deps deps, std::vector<model::DataType> const& types);
+  // Opens a topic per data type. Errors: of Broker::open_topic; invalid_argument: more than
+  // kDataTypesMax types, or one twice.
+  static base::Result<std::unique_ptr<Ingest>> make(Config config, Deps deps,
+                                                    std::vector<model::DataType> const& types);
   ~Ingest();
   Ingest(Ingest const&) = delete;
   Ingest& operator=(Ingest const&) = delete;
@@ -54,7 +60,8 @@ class Ingest {
   Accounting& accounting() { return accounting_; }
   // The io thread's own way into the broker.
   Gate& gate(net::IoThread& thread) { return *gates_.at(thread.index()); }
-  // Settles what the broker has settled, on every io thread, then refuses everything. After HttpServer::stop and Broker::stop.
+  // Settles what the broker has settled, on every io thread, then refuses everything. After
+  // HttpServer::stop and Broker::stop.
   void close();
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// IngestFixture: a server with the handlers under test, on a broker in memory, for the tests of ingest and below.
+// IngestFixture: a server with the handlers under test, on a broker in memory, for the tests of
+// ingest and below.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,7 +29,8 @@ struct Stored {
   bool operator==(Stored const&) const = default;
 };
 
-// Stands before a broker and lets a test hold settlements back, fail appends, or fail what was taken.
+// Stands before a broker and lets a test hold settlements back, fail appends, or fail what was
+// taken.
 class GatedBroker final : public broker::Broker {
  public:
   explicit GatedBroker(broker::Broker& inner) : inner_(inner) {}
@@ -52,25 +54,30 @@ class GatedBroker final : public broker::Broker {
     wake_all();
   }
 
-  base::Result<broker::TopicState> open_topic(model::DataType const& type) override { return inner_.open_topic(type); }
+  base::Result<broker::TopicState> open_topic(model::DataType const& type) override {
+    return inner_.open_topic(type);
+  }
   std::vector<broker::TopicState> topics() const override { return inner_.topics(); }
   std::unique_ptr<broker::Appender> make_appender(broker::Wake wake) override {
     std::scoped_lock const lock(mutex_);
     wakes_.push_back(wake);
     return std::make_unique<GatedAppender>(*this, inner_.make_appender(wake));
   }
-  std::unique_ptr<broker::Reader> make_reader(std::vector<broker::Assignment> a, broker::Wake wake) override {
+  std::unique_ptr<broker::Reader> make_reader(std::vector<broker::Assignment> a,
+                                              broker::Wake wake) override {
     return inner_.make_reader(std::move(a), std::move(wake));
   }
   broker::Position begin(broker::TopicPartition p) const override { return inner_.begin(p); }
   broker::Position end(broker::TopicPartition p) const override { return inner_.end(p); }
-  base::Result<broker::Position> find_time(broker::TopicPartition p, base::Timestamp t) const override {
+  base::Result<broker::Position> find_time(broker::TopicPartition p,
+                                           base::Timestamp t) const override {
     return inner_.find_time(p, t);
   }
   std::uint64_t count_after(broker::TopicPartition p, broker::Position from) const override {
     return inner_.count_after(p, from);
   }
-  std::optional<base::Timestamp> time_at(broker::TopicPartition p, broker::Position from) const override {
+  std::optional<base::Timestamp> time_at(broker::TopicPartition p,
+                                         broker::Position from) const override {
     return inner_.time_at(p, from);
   }
   std::optional<broker::ProducerState> find_producer(base::Uuid const& producer) const override {
@@ -163,10 +170,10 @@ class IngestFixture : public ::testing::Test {
     threads_.start();
     inner_broker_ = broker::memory::make_memory_broker({}, base::system_clock());
     gated_ = std::make_unique<GatedBroker>(*inner_broker_);
-    identity_ = std::move(*identity::Identity::open({.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)},
-                                                    base::system_clock()));
-    authenticator_ =
-        std::make_unique<identity::Authenticator>(*identity_, base::system_clock(), identity::AuthenticatorOptions{});
+    identity_ = std::move(*identity::Identity::open(
+        {.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)}, base::system_clock()));
+    authenticator_ = std::make_unique<identity::Authenticator>(*identity_, base::system_clock(),
+                                                               identity::AuthenticatorOptions{});
   }
   void TearDown() override { stop(); }
   ~IngestFixture() override {
@@ -186,7 +193,8 @@ class IngestFixture : public ::testing::Test {
       types.push_back(type);
     }
     types[2].body = model::BodyKind::kPoints;
-    auto made = Ingest::make(config, {*gated_, *authenticator_, metrics_, base::system_clock(), threads_}, types);
+    auto made = Ingest::make(
+        config, {*gated_, *authenticator_, metrics_, base::system_clock(), threads_}, types);
     ASSERT_TRUE(made) << base::to_string(made.error());
     ingest_ = std::move(*made);
     net::HttpServerOptions options;
@@ -205,7 +213,9 @@ class IngestFixture : public ::testing::Test {
     ingest_.reset();
   }
   std::uint16_t port() const { return server_->ports().at(0); }
-  net::HttpClient client() { return std::move(*net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()))); }
+  net::HttpClient client() {
+    return std::move(*net::HttpClient::open("http://127.0.0.1:" + std::to_string(port())));
+  }
 
   // Everything stored, by topic, partition and position.
   std::vector<Stored> stored() {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Intake: from a parsed document to records: what all handlers of JSON and MessagePack do with each message of one read or
-// request. Holds the parsers, the envelope decoder and what was looked up for the message before. One per io thread and handler.
-//   Use:     begin() per read or request; parse(); per message decode() or decode_outer(), then resolve().
+// Intake: from a parsed document to records: what all handlers of JSON and MessagePack do with each
+// message of one read or request. Holds the parsers, the envelope decoder and what was looked up
+// for the message before. One per io thread and handler.
+//   Use:     begin() per read or request; parse(); per message decode() or decode_outer(), then
+//            resolve().
 //   Threads: the gate's.
 #pragma once
 
@@ -35,12 +37,15 @@ class Intake {
       : gate_(gate), limits_(limits), decoder_(types, limits) {}
 
   void begin(identity::PrincipalPtr principal, base::Timestamp received);
-  // `depth`: at which depth of arrays and objects bodies begin; what is inside them is checked and not recorded.
-  base::Result<codec::tape::Value> parse(codec::tape::Encoding encoding, base::Bytes bytes, std::size_t depth);
+  // `depth`: at which depth of arrays and objects bodies begin; what is inside them is checked and
+  // not recorded.
+  base::Result<codec::tape::Value> parse(codec::tape::Encoding encoding, base::Bytes bytes,
+                                         std::size_t depth);
   EnvelopeDecoder& decoder() { return decoder_; }
   base::Timestamp received() const { return received_; }
 
-  // Type, source and body of a decoded message, defaults applied, the source claimed. False: decoder().error().
+  // Type, source and body of a decoded message, defaults applied, the source claimed. False:
+  // decoder().error().
   bool resolve(Envelope const& envelope, Defaults const& defaults, Place place, Resolved& out);
 
  private:

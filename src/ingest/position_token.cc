@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "t1.";
 
-// One entry's numbers, left to right, with the separator expected after each ('\0': the end of the entry).
+// One entry's numbers, left to right, with the separator expected after each ('\0': the end of the
+// entry).
 class EntryReader {
  public:
   explicit EntryReader(std::string_view text, std::size_t at) : text_(text), at_(at) {}
@@ -37,14 +38,16 @@ class EntryReader {
 };
 
 base::Error broken(std::size_t at, std::string_view expected) {
-  return {base::ErrorCode::kInvalidArgument, fmt::format("position token: byte {}: expected {}", at, expected)};
+  return {base::ErrorCode::kInvalidArgument,
+          fmt::format("position token: byte {}: expected {}", at, expected)};
 }
 
 }  // namespace
 
 void PositionToken::cover(broker::TopicPartition partition, broker::Position position) {
-  auto const it = std::lower_bound(entries_.begin(), entries_.end(), partition,
-                                   [](Entry const& e, broker::TopicPartition p) { return e.partition < p; });
+  auto const it =
+      std::lower_bound(entries_.begin(), entries_.end(), partition,
+                       [](Entry const& e, broker::TopicPartition p) { return e.partition < p; });
   if (it != entries_.end() && it->partition == partition) {
     it->position = std::max(it->position, position);
   } else {
@@ -60,8 +63,8 @@ std::string PositionToken::encode() const {
   std::string text(kPrefix);
   for (auto const& [partition, position] : entries_) {
     if (text.size() > kPrefix.size()) text += '~';
-    fmt::format_to(std::back_inserter(text), "{}:{}:{}-{}", partition.topic, partition.partition, position.hi,
-                   position.lo);
+    fmt::format_to(std::back_inserter(text), "{}:{}:{}-{}", partition.topic, partition.partition,
+                   position.hi, position.lo);
   }
   return text;
 }
@@ -71,7 +74,8 @@ base::Result<PositionToken> PositionToken::decode(std::string_view text) {
   PositionToken token;
   EntryReader reader(text, kPrefix.size());
   while (!reader.done()) {
-    if (token.entries_.size() == kEntriesMax) return broken(reader.at(), "the end: too many partitions");
+    if (token.entries_.size() == kEntriesMax)
+      return broken(reader.at(), "the end: too many partitions");
     if (!token.entries_.empty() && !reader.take('~')) return broken(reader.at(), "'~'");
     Entry entry;
     if (!reader.number(entry.partition.topic)) return broken(reader.at(), "a topic number");
@@ -81,7 +85,8 @@ base::Result<PositionToken> PositionToken::decode(std::string_view text) {
     if (!reader.number(entry.position.hi)) return broken(reader.at(), "a position");
     if (!reader.take('-')) return broken(reader.at(), "'-'");
     if (!reader.number(entry.position.lo)) return broken(reader.at(), "a position");
-    // Only what encode() writes: ascending, each partition once. So a token costs no more than its length.
+    // Only what encode() writes: ascending, each partition once. So a token costs no more than its
+    // length.
     if (!token.entries_.empty() && !(token.entries_.back().partition < entry.partition))
       return broken(reader.at(), "partitions in ascending order");
     token.entries_.push_back(entry);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// PositionToken: where in the log a request's messages are, as text that a client hands back to ask for reads that see them.
-//   Text:    "t1." then per partition "<topic>:<partition>:<hi>-<lo>", joined by "~"; only characters that need no escape in
-//            URLs, headers and JSON strings. "t1." alone covers nothing.
+// PositionToken: where in the log a request's messages are, as text that a client hands back to ask
+// for reads that see them.
+//   Text:    "t1." then per partition "<topic>:<partition>:<hi>-<lo>", joined by "~"; only
+//            characters that need no escape in URLs, headers and JSON strings. "t1." alone covers
+//            nothing.
 //   Threads: pure.   Bounds: kEntriesMax partitions.   Errors: invalid_argument, with the byte.
 #pragma once
 

@@ -32,17 +32,21 @@ TEST(PositionToken, RefusesEverythingElseWithTheByte) {
   struct Case {
     std::string_view text, says;
   };
-  for (auto const& c : {Case{"", "byte 0"}, Case{"t2.1:1:1-1", "byte 0"}, Case{"t1.x", "byte 3: expected a topic"},
-                        Case{"t1.1", "byte 4: expected ':'"}, Case{"t1.1:1:1", "expected '-'"}, Case{"t1.1:1:1-", "a position"},
-                        Case{"t1.1:1:1-1~", "a topic"}, Case{"t1.1:1:1-1,2:1:1-1", "'~'"}, Case{"t1.2:1:1-1~1:1:1-1", "ascending"},
-                        Case{"t1.1:1:1-1~1:1:1-2", "ascending"}, Case{"t1.01:1:1-1", "topic"}, Case{"t1.-1:1:1-1", "topic"},
-                        Case{"t1.4294967296:1:1-1", "topic"}, Case{"t1.1:1:18446744073709551616-1", "position"}}) {
+  for (auto const& c :
+       {Case{"", "byte 0"}, Case{"t2.1:1:1-1", "byte 0"}, Case{"t1.x", "byte 3: expected a topic"},
+        Case{"t1.1", "byte 4: expected ':'"}, Case{"t1.1:1:1", "expected '-'"},
+        Case{"t1.1:1:1-", "a position"}, Case{"t1.1:1:1-1~", "a topic"},
+        Case{"t1.1:1:1-1,2:1:1-1", "'~'"}, Case{"t1.2:1:1-1~1:1:1-1", "ascending"},
+        Case{"t1.1:1:1-1~1:1:1-2", "ascending"}, Case{"t1.01:1:1-1", "topic"},
+        Case{"t1.-1:1:1-1", "topic"}, Case{"t1.4294967296:1:1-1", "topic"},
+        Case{"t1.1:1:18446744073709551616-1", "position"}}) {
     auto const read = PositionToken::decode(c.text);
     ASSERT_FALSE(read) << c.text;
     EXPECT_NE(read.error().context.find(c.says), std::string::npos) << read.error().context;
   }
   std::string many = "t1.";
-  for (std::size_t i = 0; i <= PositionToken::kEntriesMax; ++i) many += fmt::format("{}{}:0:1-1", i ? "~" : "", i);
+  for (std::size_t i = 0; i <= PositionToken::kEntriesMax; ++i)
+    many += fmt::format("{}{}:0:1-1", i ? "~" : "", i);
   EXPECT_FALSE(PositionToken::decode(many));
 }
 

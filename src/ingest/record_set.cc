@@ -12,7 +12,8 @@ std::size_t hash(TypeEntry const& type, SourceState const* source) {
 }
 }  // namespace
 
-std::optional<std::size_t> RecordSet::look_up(TypeEntry const& type, SourceState const* source) const {
+std::optional<std::size_t> RecordSet::look_up(TypeEntry const& type,
+                                              SourceState const* source) const {
   if (used_ <= 1) return std::nullopt;  // one slot is never indexed
   for (auto at = hash(type, source);; ++at) {
     auto const entry = index_[at & (kIndexSize - 1)];

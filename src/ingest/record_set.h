@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// RecordSet: the records that are being built from one read or request, one per (data type, source). Used again and again.
-//   Use:      place() and add() per message, then flush() once. Within one (data type, source) sequences ascend.
-//   Threads:  one.   Bounds: kSlotsMax open records, kBytesMax in all: when place() finds no room, flush first.
-//   Cost:     per message one copy of the body; a look-up only when data type or source differ from the message before.
+// RecordSet: the records that are being built from one read or request, one per (data type,
+// source). Used again and again.
+//   Use:      place() and add() per message, then flush() once. Within one (data type, source)
+//             sequences ascend.
+//   Threads:  one. Bounds: kSlotsMax open records, kBytesMax in all: when place() finds no room,
+//             flush first.
+//   Cost:     per message one copy of the body; a look-up only when data type or source differ from
+//             the message before.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +35,8 @@ class RecordSet {
  public:
   static constexpr std::size_t kSlotsMax = 16'384;
   static constexpr std::size_t kBytesMax = codec::record::kRecordBytesMax;
-  static constexpr std::size_t kOverhead = 2048;  // above what a record and a message add beside names, id and body
+  // above what a record and a message add beside names, id and body
+  static constexpr std::size_t kOverhead = 2048;
 
   struct Slot {
     TypeEntry const* type = nullptr;
@@ -43,11 +48,12 @@ class RecordSet {
 
   bool empty() const { return used_ == 0; }
   std::size_t records() const { return used_; }
-  // The record for one more message of this size, begun if need be; `producer()` gives its producer then. The number is that of
-  // its turn in flush(). nullopt: no room before a flush.
+  // The record for one more message of this size, begun if need be; `producer()` gives its producer
+  // then. The number is that of its turn in flush(). nullopt: no room before a flush.
   template <class Producer>
-  std::optional<std::size_t> place(Origin const& origin, TypeEntry const& type, SourcePtr const& source,
-                                   std::size_t id_bytes, std::size_t body_bytes, Producer&& producer) {
+  std::optional<std::size_t> place(Origin const& origin, TypeEntry const& type,
+                                   SourcePtr const& source, std::size_t id_bytes,
+                                   std::size_t body_bytes, Producer&& producer) {
     if (used_ != 0 && bytes_ + id_bytes + body_bytes + kOverhead > kBytesMax) return std::nullopt;
     if (auto const found = find(type, source.get())) {
       if (!slots_[*found].writer.fits(id_bytes, body_bytes)) return std::nullopt;
@@ -62,8 +68,8 @@ class RecordSet {
     slots_[slot].body_bytes += message.body.size();
     bytes_ += message.body.size() + message.id.size() + codec::record::kMessageHeaderBytes + 8;
   }
-  // Calls append(Slot&, record bytes) -> bool for each record in the order in which they were begun, until one says false;
-  // empties the set either way.
+  // Calls append(Slot&, record bytes) -> bool for each record in the order in which they were
+  // begun, until one says false; empties the set either way.
   template <class Append>
   bool flush(Append&& append) {
     bool going = true;
@@ -86,7 +92,8 @@ class RecordSet {
     return look_up(type, source);
   }
   std::optional<std::size_t> look_up(TypeEntry const& type, SourceState const* source) const;
-  std::size_t open(Origin const& origin, TypeEntry const& type, SourcePtr const& source, base::Uuid const& producer);
+  std::size_t open(Origin const& origin, TypeEntry const& type, SourcePtr const& source,
+                   base::Uuid const& producer);
   void index(std::size_t slot);
   void reset();
 
@@ -94,7 +101,8 @@ class RecordSet {
   std::size_t used_ = 0;
   std::size_t last_ = 0;
   std::size_t bytes_ = 0;
-  std::vector<std::uint16_t> index_;  // open addressing: slot + 1, 0 is free; used from the second slot on
+  // open addressing: slot + 1, 0 is free; used from the second slot on
+  std::vector<std::uint16_t> index_;
 };
 
 }  // namespace headrace::ingest

@@ -15,8 +15,8 @@ std::string_view name(Protocol protocol) {
   return "none";
 }
 
-void SourceState::count(std::uint16_t type_index, std::uint64_t messages, std::uint64_t bytes, base::Timestamp now,
-                        Protocol protocol) {
+void SourceState::count(std::uint16_t type_index, std::uint64_t messages, std::uint64_t bytes,
+                        base::Timestamp now, Protocol protocol) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   messages_.fetch_add(messages, kRelaxed);
   bytes_.fetch_add(bytes, kRelaxed);
@@ -78,16 +78,18 @@ bool SourceDirectory::is_active(SourceState const& state, base::Timestamp now) c
   return now.ns - state.last_seen_ns_.load(std::memory_order_relaxed) < options_.active_for.count();
 }
 
-bool SourceDirectory::wanted(SourceState const& state, SourceQuery const& query, TypeTable const& types,
-                             base::Timestamp now) const {
+bool SourceDirectory::wanted(SourceState const& state, SourceQuery const& query,
+                             TypeTable const& types, base::Timestamp now) const {
   if (!state.id().starts_with(query.prefix) || state.id() <= query.after) return false;
   if (query.active && *query.active != is_active(state, now)) return false;
   if (query.data_type.empty()) return true;
   auto const* type = types.find(query.data_type);
-  return type && (state.types_[type->index / 64].load(std::memory_order_relaxed) >> (type->index % 64) & 1);
+  return type &&
+         (state.types_[type->index / 64].load(std::memory_order_relaxed) >> (type->index % 64) & 1);
 }
 
-SourceInfo SourceDirectory::describe(SourceState const& state, TypeTable const& types, base::Timestamp now) const {
+SourceInfo SourceDirectory::describe(SourceState const& state, TypeTable const& types,
+                                     base::Timestamp now) const {
   SourceInfo info;
   info.id = state.id();
   info.principal = state.principal_;
@@ -108,7 +110,8 @@ std::vector<SourceInfo> SourceDirectory::list(SourceQuery const& query, TypeTabl
                                               base::Timestamp now) const {
   std::vector<SourceInfo> page;
   auto const by_id = [](SourceInfo const& a, SourceInfo const& b) { return a.id < b.id; };
-  // A heap of the `limit` smallest ids: what is described is bounded by it, not by how many sources there are.
+  // A heap of the `limit` smallest ids: what is described is bounded by it, not by how many sources
+  // there are.
   for (auto const& shard : shards_) {
     std::scoped_lock const lock(shard.mutex);
     for (auto const& [id, state] : shard.sources) {

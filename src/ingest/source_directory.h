@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// SourceDirectory: who reports: last seen, counts, state, for pages and the API. Bounded; not durable: it starts empty.
+// SourceDirectory: who reports: last seen, counts, state, for pages and the API. Bounded; not
+// durable: it starts empty.
 //   Threads:  any. SourceState's counters are atomic.
-//   Bounds:   Options::sources_max. When full, the source of the same shard that was seen longest ago and has no connection goes.
+//   Bounds:   Options::sources_max. When full, the source of the same shard that was seen longest
+//             ago and has no connection goes.
 #pragma once
 
 #include <array>
@@ -26,17 +28,20 @@ std::string_view name(Protocol protocol);  // "none", "http", "agent_websocket"
 
 struct SourceDirectoryOptions {
   std::size_t sources_max = 100'000;
-  std::chrono::nanoseconds active_for = std::chrono::seconds(60);  // since the last message; connected sources are active
+  // since the last message; connected sources are active
+  std::chrono::nanoseconds active_for = std::chrono::seconds(60);
 };
 
-// One source, as the handlers count it. Kept alive by whoever holds it, also after it left the directory.
+// One source, as the handlers count it. Kept alive by whoever holds it, also after it left the
+// directory.
 class SourceState {
  public:
   explicit SourceState(std::string_view id, std::uint64_t hash) : id_(id), hash_(hash) {}
   std::string const& id() const { return id_; }
   std::uint64_t hash() const { return hash_; }
   // Accepted messages of one data type.
-  void count(std::uint16_t type_index, std::uint64_t messages, std::uint64_t bytes, base::Timestamp now, Protocol protocol);
+  void count(std::uint16_t type_index, std::uint64_t messages, std::uint64_t bytes,
+             base::Timestamp now, Protocol protocol);
   void connected(Protocol protocol, base::Timestamp now);
   bool dropped() const { return dropped_.load(std::memory_order_relaxed); }
   void disconnected() { connections_.fetch_sub(1, std::memory_order_relaxed); }
@@ -68,9 +73,9 @@ struct SourceInfo {
 };
 
 struct SourceQuery {
-  std::string prefix;           // of the id
-  std::string after;            // ids greater than this: the last one of the page before
-  std::string data_type;        // that it has reported; empty: any
+  std::string prefix;     // of the id
+  std::string after;      // ids greater than this: the last one of the page before
+  std::string data_type;  // that it has reported; empty: any
   std::optional<bool> active;
   std::size_t limit = 100;
 };
@@ -82,8 +87,10 @@ class SourceDirectory {
   // The entry of this source, made when it is new.
   SourcePtr enter(std::string_view source, std::string_view principal);
   // In order of id. Cost: looks at all sources, a shard at a time.
-  std::vector<SourceInfo> list(SourceQuery const& query, TypeTable const& types, base::Timestamp now) const;
-  std::optional<SourceInfo> find(std::string_view source, TypeTable const& types, base::Timestamp now) const;
+  std::vector<SourceInfo> list(SourceQuery const& query, TypeTable const& types,
+                               base::Timestamp now) const;
+  std::optional<SourceInfo> find(std::string_view source, TypeTable const& types,
+                                 base::Timestamp now) const;
   struct Counts {
     std::size_t known = 0, active = 0, connected = 0;
     std::uint64_t dropped_total = 0;  // that had to leave for others
@@ -98,7 +105,8 @@ class SourceDirectory {
   };
   SourceInfo describe(SourceState const& state, TypeTable const& types, base::Timestamp now) const;
   bool is_active(SourceState const& state, base::Timestamp now) const;
-  bool wanted(SourceState const& state, SourceQuery const& query, TypeTable const& types, base::Timestamp now) const;
+  bool wanted(SourceState const& state, SourceQuery const& query, TypeTable const& types,
+              base::Timestamp now) const;
   void make_room(Shard& shard);
 
   SourceDirectoryOptions options_;

@@ -107,7 +107,8 @@ TEST_F(SourceDirectoryTest, ATypeTableRefusesRepeatsAndTooMany) {
   std::vector<model::DataType> types(2);
   types[0].name = types[1].name = model::DataTypeName::trusted("alpha");
   EXPECT_EQ(TypeTable::make(*broker_, types).error().code, base::ErrorCode::kInvalidArgument);
-  EXPECT_EQ(TypeTable::make(*broker_, std::vector<model::DataType>(257)).error().code, base::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(TypeTable::make(*broker_, std::vector<model::DataType>(257)).error().code,
+            base::ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 
 namespace headrace::ingest {
 
-base::Result<TypeTable> TypeTable::make(broker::Broker& broker, std::vector<model::DataType> const& types) {
+base::Result<TypeTable> TypeTable::make(broker::Broker& broker,
+                                        std::vector<model::DataType> const& types) {
   if (types.size() > kDataTypesMax)
     return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("{} data types are declared; at most {} are supported", types.size(), kDataTypesMax)};
+                       fmt::format("{} data types are declared; at most {} are supported",
+                                   types.size(), kDataTypesMax)};
   TypeTable table;
   for (auto const& type : types) {
     if (table.find(type.name.text()))

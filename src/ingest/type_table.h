@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TypeTable: from the name of a data type to what is declared about it and its topic.
-//   Threads: immutable after make(); any.   Lifetime: entries stay where they are while the table lives, moved or not.
+//   Threads: immutable after make(); any. Lifetime: entries stay where they are while the table
+//            lives, moved or not.
 #pragma once
 
 #include <memory>
@@ -25,7 +26,8 @@ struct TypeEntry {
 
 class TypeTable {
  public:
-  static base::Result<TypeTable> make(broker::Broker& broker, std::vector<model::DataType> const& types);
+  static base::Result<TypeTable> make(broker::Broker& broker,
+                                      std::vector<model::DataType> const& types);
 
   TypeEntry const* find(std::string_view name) const {
     auto const it = by_name_.find(name);
@@ -42,7 +44,8 @@ class TypeTable {
   std::unordered_map<std::string_view, TypeEntry const*> by_name_;
 };
 
-// The candidate with the fewest single-character changes from `text`, when those are at most 2 and fewer than half of it.
+// The candidate with the fewest single-character changes from `text`, when those are at most 2 and
+// fewer than half of it.
 std::string_view nearest(std::string_view text, std::vector<std::string_view> const& candidates);
 
 }  // namespace headrace::ingest

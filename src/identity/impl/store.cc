@@ -8,12 +8,16 @@ namespace {
 
 constexpr int kVersion = 1;
 constexpr char kSchema[] = R"(
-CREATE TABLE users (name TEXT PRIMARY KEY, role TEXT NOT NULL, created INTEGER NOT NULL, active INTEGER NOT NULL);
-CREATE TABLE tokens (id TEXT PRIMARY KEY, user TEXT NOT NULL, hash BLOB NOT NULL, created INTEGER NOT NULL,
-                     expires INTEGER, revoked INTEGER NOT NULL);
-CREATE TABLE claims (source TEXT PRIMARY KEY, principal TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE audit (n INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, actor TEXT NOT NULL,
-                    action TEXT NOT NULL, subject TEXT NOT NULL);
+CREATE TABLE users (
+  name TEXT PRIMARY KEY, role TEXT NOT NULL, created INTEGER NOT NULL, active INTEGER NOT NULL);
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY, user TEXT NOT NULL, hash BLOB NOT NULL, created INTEGER NOT NULL,
+  expires INTEGER, revoked INTEGER NOT NULL);
+CREATE TABLE claims (
+  source TEXT PRIMARY KEY, principal TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, actor TEXT NOT NULL,
+  action TEXT NOT NULL, subject TEXT NOT NULL);
 PRAGMA user_version = 1;
 )";
 
@@ -24,12 +28,14 @@ base::Error bad_row(std::string const& path, std::string_view what) {
 }  // namespace
 
 base::Result<Store> Store::open(std::filesystem::path const& path) {
-  HEADRACE_TRY(auto database, sqlite::Database::open(path.string(), {.cache_kb_max = 1024, .checkpoint_pages = 256}));
+  HEADRACE_TRY(auto database, sqlite::Database::open(
+                                  path.string(), {.cache_kb_max = 1024, .checkpoint_pages = 256}));
   HEADRACE_TRY(int const version, database.user_version());
   if (version > kVersion)
-    return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("{}: format version {} was written by a newer program; this one knows up to {}",
-                                   path.string(), version, kVersion)};
+    return base::Error{
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("{}: format version {} was written by a newer program; this one knows up to {}",
+                    path.string(), version, kVersion)};
   if (version == 0) {
     HEADRACE_TRY(auto transaction, sqlite::Transaction::begin(database));
     HEADRACE_TRY_VOID(database.execute(kSchema));
@@ -52,13 +58,17 @@ base::Result<void> Store::load_users(StoredAll& all) {
     HEADRACE_TRY(bool const row, rows.step());
     if (!row) return {};
     auto const role = parse_role(rows.text(1));
-    if (!role) return bad_row(database_.path(), fmt::format("user '{}' has role '{}'", rows.text(0), rows.text(1)));
-    all.users.push_back({std::string(rows.text(0)), *role, {rows.integer(2)}, rows.integer(3) != 0, 0});
+    if (!role)
+      return bad_row(database_.path(),
+                     fmt::format("user '{}' has role '{}'", rows.text(0), rows.text(1)));
+    all.users.push_back(
+        {std::string(rows.text(0)), *role, {rows.integer(2)}, rows.integer(3) != 0, 0});
   }
 }
 
 base::Result<void> Store::load_tokens(StoredAll& all) {
-  HEADRACE_TRY(auto rows, database_.prepare("SELECT id, user, hash, created, expires, revoked FROM tokens"));
+  HEADRACE_TRY(auto rows,
+               database_.prepare("SELECT id, user, hash, created, expires, revoked FROM tokens"));
   for (;;) {
     HEADRACE_TRY(bool const row, rows.step());
     if (!row) return {};
@@ -67,7 +77,8 @@ base::Result<void> Store::load_tokens(StoredAll& all) {
     stored.token.user = rows.text(1);
     auto const hash = rows.blob(2);
     if (hash.size() != stored.hash.size())
-      return bad_row(database_.path(), fmt::format("token '{}' has a hash of {} bytes", stored.token.id, hash.size()));
+      return bad_row(database_.path(), fmt::format("token '{}' has a hash of {} bytes",
+                                                   stored.token.id, hash.size()));
     std::copy(hash.begin(), hash.end(), stored.hash.begin());
     stored.token.created = {rows.integer(3)};
     if (!rows.is_null(4)) stored.token.expires = base::Timestamp{rows.integer(4)};
@@ -94,7 +105,8 @@ base::Result<void> Store::audited(AuditEntry const& audit, Change&& change) {
 }
 
 base::Result<void> Store::append_audit(AuditEntry const& audit) {
-  HEADRACE_TRY(auto row, database_.prepare("INSERT INTO audit(time, actor, action, subject) VALUES(?,?,?,?)"));
+  HEADRACE_TRY(auto row, database_.prepare(
+                             "INSERT INTO audit(time, actor, action, subject) VALUES(?,?,?,?)"));
   row.bind(1, audit.time.ns).bind(2, audit.actor).bind(3, audit.action).bind(4, audit.subject);
   HEADRACE_TRY_VOID(row.run());
   HEADRACE_TRY(auto old, database_.prepare("DELETE FROM audit WHERE n <= ?"));
@@ -104,8 +116,13 @@ base::Result<void> Store::append_audit(AuditEntry const& audit) {
 
 base::Result<void> Store::put_user(User const& user, AuditEntry const& audit) {
   return audited(audit, [&]() -> base::Result<void> {
-    HEADRACE_TRY(auto row, database_.prepare("INSERT OR REPLACE INTO users(name, role, created, active) VALUES(?,?,?,?)"));
-    row.bind(1, user.name).bind(2, name(user.role)).bind(3, user.created.ns).bind(4, std::int64_t{user.active});
+    HEADRACE_TRY(auto row,
+                 database_.prepare(
+                     "INSERT OR REPLACE INTO users(name, role, created, active) VALUES(?,?,?,?)"));
+    row.bind(1, user.name)
+        .bind(2, name(user.role))
+        .bind(3, user.created.ns)
+        .bind(4, std::int64_t{user.active});
     return row.run();
   });
 }
@@ -124,18 +141,24 @@ base::Result<void> Store::remove_user(std::string_view user, AuditEntry const& a
 
 base::Result<void> Store::put_token(StoredToken const& token, AuditEntry const& audit) {
   return audited(audit, [&]() -> base::Result<void> {
-    HEADRACE_TRY(auto row, database_.prepare("INSERT OR REPLACE INTO tokens(id, user, hash, created, expires, revoked) "
-                                             "VALUES(?,?,?,?,?,?)"));
+    HEADRACE_TRY(auto row,
+                 database_.prepare(
+                     "INSERT OR REPLACE INTO tokens(id, user, hash, created, expires, revoked) "
+                     "VALUES(?,?,?,?,?,?)"));
     row.bind(1, token.token.id).bind(2, token.token.user).bind(3, base::Bytes(token.hash));
     row.bind(4, token.token.created.ns).bind(6, std::int64_t{token.token.revoked});
-    if (token.token.expires) row.bind(5, token.token.expires->ns);
-    else row.bind_null(5);
+    if (token.token.expires)
+      row.bind(5, token.token.expires->ns);
+    else
+      row.bind_null(5);
     return row.run();
   });
 }
 
 base::Result<void> Store::write_claim(Claim const& claim) {
-  HEADRACE_TRY(auto row, database_.prepare("INSERT OR REPLACE INTO claims(source, principal, since) VALUES(?,?,?)"));
+  HEADRACE_TRY(
+      auto row,
+      database_.prepare("INSERT OR REPLACE INTO claims(source, principal, since) VALUES(?,?,?)"));
   row.bind(1, claim.source).bind(2, claim.principal).bind(3, claim.since.ns);
   return row.run();
 }
@@ -159,13 +182,18 @@ base::Result<void> Store::remove_claim(std::string_view source, AuditEntry const
 }
 
 base::Result<std::vector<AuditEntry>> Store::audit(std::size_t count_max) {
-  HEADRACE_TRY(auto rows, database_.prepare("SELECT time, actor, action, subject FROM audit ORDER BY n DESC LIMIT ?"));
+  HEADRACE_TRY(
+      auto rows,
+      database_.prepare("SELECT time, actor, action, subject FROM audit ORDER BY n DESC LIMIT ?"));
   rows.bind(1, static_cast<std::int64_t>(std::min<std::size_t>(count_max, INT64_MAX)));
   std::vector<AuditEntry> entries;
   for (;;) {
     HEADRACE_TRY(bool const row, rows.step());
     if (!row) return entries;
-    entries.push_back({{rows.integer(0)}, std::string(rows.text(1)), std::string(rows.text(2)), std::string(rows.text(3))});
+    entries.push_back({{rows.integer(0)},
+                       std::string(rows.text(1)),
+                       std::string(rows.text(2)),
+                       std::string(rows.text(3))});
   }
 }
 

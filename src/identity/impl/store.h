@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Store: identity.db. Knows rows, not rules. Every change commits before it returns, together with its audit entry.
+// Store: identity.db. Knows rows, not rules. Every change commits before it returns, together with
+// its audit entry.
 //   Threads: one at a time (the owner locks).
 #pragma once
 

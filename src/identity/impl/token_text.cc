@@ -33,7 +33,8 @@ base::Error file_error(std::filesystem::path const& path, std::string_view what)
 
 class File {
  public:
-  File(std::filesystem::path const& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  File(std::filesystem::path const& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -88,7 +89,8 @@ TokenText generate_token() {
 }
 
 std::optional<std::string_view> token_id(std::string_view text) {
-  if (text.size() != kPrefix.size() + kIdLength + 1 + kSecretLength || !text.starts_with(kPrefix)) return std::nullopt;
+  if (text.size() != kPrefix.size() + kIdLength + 1 + kSecretLength || !text.starts_with(kPrefix))
+    return std::nullopt;
   if (text[kPrefix.size() + kIdLength] != '_') return std::nullopt;
   return text.substr(kPrefix.size(), kIdLength);
 }
@@ -125,7 +127,8 @@ base::Result<void> write_secret_file(std::filesystem::path const& path, std::str
     if (!file) return file_error(fresh, "cannot create");
     if (!file.write_and_sync(base::as_bytes(text))) return file_error(fresh, "cannot write");
   }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return file_error(path, "cannot rename into place");
+  if (::rename(fresh.c_str(), path.c_str()) != 0)
+    return file_error(path, "cannot rename into place");
   sync_folder(path.parent_path());
   return {};
 }

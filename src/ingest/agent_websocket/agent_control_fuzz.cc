@@ -16,11 +16,15 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   auto const control = ingest::agent_websocket::read_control(*root, limits);
   std::string out;
   for (auto const encoding : {codec::tape::Encoding::kJson, codec::tape::Encoding::kMsgpack}) {
-    if (control) ingest::agent_websocket::write_pong(out, encoding, control->id);
-    else ingest::agent_websocket::write_error(out, encoding, control.error());
-    bool const good = encoding == codec::tape::Encoding::kJson ? json.parse(out).has_value() : msgpack.parse(out).has_value();
+    if (control)
+      ingest::agent_websocket::write_pong(out, encoding, control->id);
+    else
+      ingest::agent_websocket::write_error(out, encoding, control.error());
+    bool const good = encoding == codec::tape::Encoding::kJson ? json.parse(out).has_value()
+                                                               : msgpack.parse(out).has_value();
     if (!good) __builtin_trap();
   }
-  if (!control && ingest::agent_websocket::close_reason(control.error().context).size() > 123) __builtin_trap();
+  if (!control && ingest::agent_websocket::close_reason(control.error().context).size() > 123)
+    __builtin_trap();
   return 0;
 }

@@ -13,8 +13,10 @@ using codec::tape::Encoding;
 using codec::tape::Value;
 
 constexpr std::size_t kHelloBytesMax = 64u << 10;
-// Namespace of sessions: uuid5(uuid5(this, principal), session uuid). Part of the protocol's stored ids: never changes.
-constexpr base::Uuid kSessionNamespace{{0x3d, 0x1f, 0x60, 0x11, 0x86, 0x0b, 0x4a, 0x7c, 0xa1, 0x5e, 0x4e, 0x0d, 0x2b, 0x91, 0x5c, 0x07}};
+// Namespace of sessions: uuid5(uuid5(this, principal), session uuid). Part of the protocol's stored
+// ids: never changes.
+constexpr base::Uuid kSessionNamespace{{0x3d, 0x1f, 0x60, 0x11, 0x86, 0x0b, 0x4a, 0x7c, 0xa1, 0x5e,
+                                        0x4e, 0x0d, 0x2b, 0x91, 0x5c, 0x07}};
 
 // One connection: before the welcome by itself, then through its Session.
 class Connection final : public net::WebSocketHandler {
@@ -36,7 +38,8 @@ class Connection final : public net::WebSocketHandler {
   }
   void on_stopping(net::WebSocket& socket) override {
     constexpr std::string_view kReason = "server is stopping";
-    if (session_) return session_->finish(static_cast<std::uint16_t>(net::CloseCode::kGoingAway), kReason);
+    if (session_)
+      return session_->finish(static_cast<std::uint16_t>(net::CloseCode::kGoingAway), kReason);
     socket.close(net::CloseCode::kGoingAway, kReason);
   }
   void on_hello_late() { fail(kCloseNoHello, {ErrorCode::kTimedOut, "no hello in time"}); }
@@ -64,8 +67,8 @@ class Connection final : public net::WebSocketHandler {
   bool failed_ = false;
 };
 
-// Bodies begin at depth 1 in a single and 3 in a batch. A batch's "messages" stands near the frame's beginning, as a rule; a
-// wrong guess only costs a second parse.
+// Bodies begin at depth 1 in a single and 3 in a batch. A batch's "messages" stands near the
+// frame's beginning, as a rule; a wrong guess only costs a second parse.
 base::Result<Value> Connection::parse(std::span<char> payload) {
   constexpr std::size_t kLookedAt = 256;
   std::string_view const text(payload.data(), payload.size());
@@ -84,19 +87,24 @@ void Connection::on_message(net::MessageKind kind, std::span<char> payload) {
   bool const text = kind == net::MessageKind::kText;
   if (text != (encoding_ == Encoding::kJson))
     return fail(static_cast<std::uint16_t>(net::CloseCode::kUnsupportedData),
-                {ErrorCode::kInvalidArgument, text ? "text frame on a binary subprotocol" : "binary frame on a text subprotocol"});
+                {ErrorCode::kInvalidArgument, text ? "text frame on a binary subprotocol"
+                                                   : "binary frame on a text subprotocol"});
   if (!session_ && payload.size() > kHelloBytesMax)
     return fail(static_cast<std::uint16_t>(net::CloseCode::kTooBig),
-                {ErrorCode::kTooLarge, fmt::format("{} bytes before the welcome, at most {}", payload.size(), kHelloBytesMax)});
+                {ErrorCode::kTooLarge, fmt::format("{} bytes before the welcome, at most {}",
+                                                   payload.size(), kHelloBytesMax)});
   if (session_) session_->begin_read();
   if (session_ && session_->done()) return;
   auto const root = parse(payload);
   if (!root) {
     bool const bad_text = text && !base::valid_utf8({payload.data(), payload.size()});
-    return fail(bad_text ? static_cast<std::uint16_t>(net::CloseCode::kInvalidData) : kCloseBadFrame, root.error());
+    return fail(
+        bad_text ? static_cast<std::uint16_t>(net::CloseCode::kInvalidData) : kCloseBadFrame,
+        root.error());
   }
   if (!is_data(*root)) return on_control(*root);
-  if (!session_) return fail(kCloseBadFrame, {ErrorCode::kInvalidArgument, "data before the hello"});
+  if (!session_)
+    return fail(kCloseBadFrame, {ErrorCode::kInvalidArgument, "data before the hello"});
   session_->on_data(*root, payload.size());
 }
 
@@ -117,7 +125,8 @@ void Connection::on_control(Value root) {
       send(*socket_, encoding_, worker().out);
       return;
     case Control::Kind::kBye:
-      if (session_) return session_->finish(static_cast<std::uint16_t>(net::CloseCode::kNormal), "bye");
+      if (session_)
+        return session_->finish(static_cast<std::uint16_t>(net::CloseCode::kNormal), "bye");
       return socket_->close(net::CloseCode::kNormal, "bye");
   }
 }
@@ -132,11 +141,14 @@ std::uint16_t close_code_of(Error const& error) {
 }
 
 void Connection::on_hello(Control const& hello) {
-  if (session_) return fail(kCloseBadFrame, {ErrorCode::kInvalidArgument, "hello: there was one already"});
-  if (worker().gate.closed()) return fail(kCloseUnavailable, {ErrorCode::kUnavailable, "the server is stopping"});
+  if (session_)
+    return fail(kCloseBadFrame, {ErrorCode::kInvalidArgument, "hello: there was one already"});
+  if (worker().gate.closed())
+    return fail(kCloseUnavailable, {ErrorCode::kUnavailable, "the server is stopping"});
   auto& authenticator = shared_->ingest.deps().authenticator;
   if (!principal_) {
-    auto principal = authenticator.authenticate_token(socket_->peer(), identity::Need::kReport, hello.token);
+    auto principal =
+        authenticator.authenticate_token(socket_->peer(), identity::Need::kReport, hello.token);
     if (!principal) return fail(close_code_of(principal.error()), principal.error());
     principal_ = std::move(*principal);
   }
@@ -146,25 +158,29 @@ void Connection::on_hello(Control const& hello) {
     return fail(full ? kCloseUnavailable : close_code_of(source.error()), source.error());
   }
   auto const by_principal = base::uuid5(kSessionNamespace, principal_->id.text());
-  auto session = std::make_shared<Session>(shared_, *socket_, encoding_, std::move(principal_), std::move(*source),
-                                           base::uuid5(by_principal, base::to_string(hello.session)));
+  auto session = std::make_shared<Session>(
+      shared_, *socket_, encoding_, std::move(principal_), std::move(*source),
+      base::uuid5(by_principal, base::to_string(hello.session)));
   hello_timer_.cancel();
   session_ = session;  // from here on it closes the connection
   auto const state = enter_session(hello, session);
   if (!state)
-    return fail(kCloseReplaced, {ErrorCode::kInvalidArgument, "epoch: below one that this session has used"});
+    return fail(kCloseReplaced,
+                {ErrorCode::kInvalidArgument, "epoch: below one that this session has used"});
   session->start(state);
   welcome(hello, state);
 }
 
-SessionStatePtr Connection::enter_session(Control const& hello, std::shared_ptr<Session> const& session) {
+SessionStatePtr Connection::enter_session(Control const& hello,
+                                          std::shared_ptr<Session> const& session) {
   auto const& deps = shared_->ingest.deps();
-  return shared_->sessions.enter(session->id(), hello.epoch, session, deps.clock.now(),
-                                 [&]() -> std::optional<SessionTable::Hint> {
-                                   auto const known = deps.broker.find_producer(session->producer_of(hello.source));
-                                   if (!known) return std::nullopt;
-                                   return SessionTable::Hint{known->epoch, known->last_sequence};
-                                 });
+  return shared_->sessions.enter(
+      session->id(), hello.epoch, session, deps.clock.now(),
+      [&]() -> std::optional<SessionTable::Hint> {
+        auto const known = deps.broker.find_producer(session->producer_of(hello.source));
+        if (!known) return std::nullopt;
+        return SessionTable::Hint{known->epoch, known->last_sequence};
+      });
 }
 
 void Connection::welcome(Control const& hello, SessionStatePtr const& state) {
@@ -183,18 +199,21 @@ void Connection::welcome(Control const& hello, SessionStatePtr const& state) {
   send(*socket_, encoding_, worker().out);
 }
 
-std::variant<net::Response, net::Accepted> accept(std::shared_ptr<Shared> const& shared, net::Request const& request,
+std::variant<net::Response, net::Accepted> accept(std::shared_ptr<Shared> const& shared,
+                                                  net::Request const& request,
                                                   net::IoThread& thread) {
   static constexpr std::string_view kSupported[] = {kJsonSubprotocol, kMsgpackSubprotocol};
   auto const subprotocol = net::choose_subprotocol(request, kSupported);
   if (subprotocol.empty())
     return net::error_response(400, "invalid_argument",
-                               fmt::format("Sec-WebSocket-Protocol must offer {} or {}", kJsonSubprotocol, kMsgpackSubprotocol));
+                               fmt::format("Sec-WebSocket-Protocol must offer {} or {}",
+                                           kJsonSubprotocol, kMsgpackSubprotocol));
   if (shared->ingest.gate(thread).closed())
     return net::error_response(Error{ErrorCode::kUnavailable, "the server is stopping"});
   auto& authenticator = shared->ingest.deps().authenticator;
   identity::PrincipalPtr principal;
-  // Without the header, and with users, the hello must bring the token; without users Host and Origin are checked here.
+  // Without the header, and with users, the hello must bring the token; without users Host and
+  // Origin are checked here.
   if (request.header("authorization") || !authenticator.credentials_required()) {
     auto verified = authenticator.authenticate(request, identity::Need::kReport);
     if (!verified) return identity::refusal(verified.error());
@@ -218,11 +237,14 @@ AgentWebSocket::AgentWebSocket(Config config, Ingest& ingest)
 AgentWebSocket::~AgentWebSocket() = default;
 
 void AgentWebSocket::add_route(net::HttpServer& server) {
-  server.websocket(shared_->config.path, [shared = shared_](net::Request const& request, net::IoThread& thread) {
-    return accept(shared, request, thread);
-  });
+  server.websocket(shared_->config.path,
+                   [shared = shared_](net::Request const& request, net::IoThread& thread) {
+                     return accept(shared, request, thread);
+                   });
 }
 
-std::size_t AgentWebSocket::open_sessions() const { return shared_->open_sessions.load(std::memory_order_relaxed); }
+std::size_t AgentWebSocket::open_sessions() const {
+  return shared_->open_sessions.load(std::memory_order_relaxed);
+}
 
 }  // namespace headrace::ingest::agent_websocket

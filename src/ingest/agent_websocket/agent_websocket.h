@@ -20,7 +20,8 @@ struct Config {
   std::uint32_t window_bytes = 256 * 1024;
   std::chrono::milliseconds hello_timeout{10'000};
   std::chrono::milliseconds ping_interval{30'000};
-  std::size_t sessions_max = 100'000;  // of whom the last settled number is remembered; the oldest go first
+  // of whom the last settled number is remembered; the oldest go first
+  std::size_t sessions_max = 100'000;
 };
 
 class AgentWebSocket {

@@ -25,7 +25,8 @@ constexpr std::string_view kSession = "0b7c6a3e-1d1c-4f6c-9d0b-0c6a5e2b7f11";
 // An agent as the tests need one: sends what it is told, keeps what comes.
 class Agent {
  public:
-  Agent(net::IoThreads& threads, std::uint16_t port, std::string subprotocol = "headrace.v1.json", net::HeaderFields headers = {})
+  Agent(net::IoThreads& threads, std::uint16_t port, std::string subprotocol = "headrace.v1.json",
+        net::HeaderFields headers = {})
       : threads_(threads) {
     auto handler = std::make_unique<Handler>(*this);
     handler_ = handler.get();
@@ -35,12 +36,12 @@ class Agent {
     if (options.subprotocols[0].empty()) options.subprotocols.clear();
     options.headers = std::move(headers);
     threads_.run_on(0, [&] {
-      client_ = std::make_unique<net::WebSocketClient>(threads_.at(0), std::move(options), std::move(handler),
-                                                       [this](base::Error const& error) {
-                                                         std::scoped_lock const lock(mutex_);
-                                                         failed_ = error;
-                                                         changed_.notify_all();
-                                                       });
+      client_ = std::make_unique<net::WebSocketClient>(
+          threads_.at(0), std::move(options), std::move(handler), [this](base::Error const& error) {
+            std::scoped_lock const lock(mutex_);
+            failed_ = error;
+            changed_.notify_all();
+          });
     });
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kPatience, [&] { return open_ || failed_; });
@@ -96,9 +97,12 @@ class Agent {
     changed_.wait_for(lock, kPatience, [&] { return closed_.has_value(); });
     return closed_.value_or(0);
   }
-  static std::string ack(std::uint64_t sequence) { return fmt::format(R"({{"type":"ack","sequence":{}}})", sequence); }
+  static std::string ack(std::uint64_t sequence) {
+    return fmt::format(R"({{"type":"ack","sequence":{}}})", sequence);
+  }
   static std::string hello(std::string_view extra = "", std::string_view source = "node-1") {
-    return fmt::format(R"({{"type":"hello","version":1,"source":"{}","session":"{}"{}}})", source, kSession, extra);
+    return fmt::format(R"({{"type":"hello","version":1,"source":"{}","session":"{}"{}}})", source,
+                       kSession, extra);
   }
   std::string greet(std::string_view extra = "", std::string_view source = "node-1") {
     send(hello(extra, source));
@@ -152,11 +156,13 @@ class AgentWebSocketTest : public IngestFixture {
     handler_->add_route(server);
   }
   void before_destroy() override { handler_.reset(); }
-  std::unique_ptr<Agent> agent(std::string subprotocol = "headrace.v1.json", net::HeaderFields headers = {}) {
+  std::unique_ptr<Agent> agent(std::string subprotocol = "headrace.v1.json",
+                               net::HeaderFields headers = {}) {
     return std::make_unique<Agent>(agents_, port(), std::move(subprotocol), std::move(headers));
   }
   static std::string data(std::uint64_t seq, std::string_view rest = "") {
-    return fmt::format(R"({{"seq":{},"type":"system_metrics","body":{{"n":{}}}{}}})", seq, seq, rest);
+    return fmt::format(R"({{"seq":{},"type":"system_metrics","body":{{"n":{}}}{}}})", seq, seq,
+                       rest);
   }
   std::vector<std::uint64_t> sequences() {
     std::vector<std::uint64_t> all;
@@ -176,9 +182,11 @@ TEST_F(AgentWebSocketTest, HelloWelcomeDataAck) {
   start();
   auto a = agent();
   auto const welcome = a->greet(R"(,"epoch":3,"agent":"test 1")");
-  for (auto const* part : {R"("type":"welcome")", R"("version":1)", kSession.data(), R"("epoch":3)", R"("principal":"local")",
-                           R"("last_sequence":0)", R"("highest_sequence":0)", R"("durability":"disk")", R"("window_messages":8192)",
-                           R"("window_bytes":262144)", R"("frame_bytes":32000000)", R"("ping_ms":30000)"})
+  for (auto const* part :
+       {R"("type":"welcome")", R"("version":1)", kSession.data(), R"("epoch":3)",
+        R"("principal":"local")", R"("last_sequence":0)", R"("highest_sequence":0)",
+        R"("durability":"disk")", R"("window_messages":8192)", R"("window_bytes":262144)",
+        R"("frame_bytes":32000000)", R"("ping_ms":30000)"})
     EXPECT_TRUE(contains(welcome, part)) << part << " in " << welcome;
   a->send(data(1));
   EXPECT_EQ(a->receive(), Agent::ack(1));
@@ -196,7 +204,8 @@ TEST_F(AgentWebSocketTest, ABatchHasDefaultsAndConsecutiveNumbers) {
   start();
   auto a = agent();
   a->greet();
-  a->send(R"({"seq":5,"type":"system_metrics","time":9,"messages":[{"body":1},{"type":"ethereum_metrics","source":"node-2","id":"b","time":10,"body":2},{"body":{"deep":[[]]}}]})");
+  a->send(
+      R"({"seq":5,"type":"system_metrics","time":9,"messages":[{"body":1},{"type":"ethereum_metrics","source":"node-2","id":"b","time":10,"body":2},{"body":{"deep":[[]]}}]})");
   EXPECT_EQ(a->receive(), Agent::ack(7));
   std::map<std::uint64_t, Stored> by_sequence;
   for (auto const& s : stored()) by_sequence[s.sequence] = s;
@@ -216,7 +225,8 @@ TEST_F(AgentWebSocketTest, ManyFramesOfOneReadBecomeOneRecordPerSource) {
   a->greet();
   gated_->hold();
   std::vector<std::string> frames;
-  for (int i = 1; i <= 300; ++i) frames.push_back(data(static_cast<std::uint64_t>(i), i % 2 ? R"(,"source":"x")" : ""));
+  for (int i = 1; i <= 300; ++i)
+    frames.push_back(data(static_cast<std::uint64_t>(i), i % 2 ? R"(,"source":"x")" : ""));
   a->send_all(frames);
   gated_->release();
   a->receive_until_ack(300);
@@ -254,16 +264,24 @@ TEST_F(AgentWebSocketTest, WrongMessagesAreNackedAndTheOthersStored) {
     std::string_view says;
   };
   std::vector<Case> const cases{
-      {"unknown type", R"({"seq":1,"type":"system_metric","body":1})", R"("sequence":1,"last":1,"code":"not_found","message":"type: unknown data type 'system_metric'; did you mean 'system_metrics')"},
+      {"unknown type", R"({"seq":1,"type":"system_metric","body":1})",
+       R"("sequence":1,"last":1,"code":"not_found","message":"type: unknown data type 'system_metric'; did you mean 'system_metrics')"},
       {"no body", R"({"seq":2,"type":"system_metrics"})", "body: missing"},
       {"no type", R"({"seq":3,"body":1})", "type: missing"},
       {"bad time", R"({"seq":4,"type":"system_metrics","time":"x","body":1})", "time:"},
       {"unknown key", R"({"seq":5,"type":"system_metrics","boddy":1})", "did you mean 'body'"},
-      {"wrong before seq", R"({"type":7,"seq":6,"body":1})", R"("sequence":6,"last":6,"code":"invalid_argument")"},
+      {"wrong before seq", R"({"type":7,"seq":6,"body":1})",
+       R"("sequence":6,"last":6,"code":"invalid_argument")"},
       {"points", R"({"seq":7,"type":"meter_points","body":1})", "takes points"},
-      {"batch with body", R"({"seq":8,"type":"system_metrics","messages":[{"body":1},{"body":2}],"body":1})", R"("sequence":8,"last":9)"},
-      {"batch default wrong", R"({"seq":10,"type":"nope","messages":[{"body":1},{"body":2}]})", R"("sequence":10,"last":11)"},
-      {"too deep", R"({"seq":12,"type":"system_metrics","body":)" + std::string(33, '[') + std::string(33, ']') + "}", "too_large"},
+      {"batch with body",
+       R"({"seq":8,"type":"system_metrics","messages":[{"body":1},{"body":2}],"body":1})",
+       R"("sequence":8,"last":9)"},
+      {"batch default wrong", R"({"seq":10,"type":"nope","messages":[{"body":1},{"body":2}]})",
+       R"("sequence":10,"last":11)"},
+      {"too deep",
+       R"({"seq":12,"type":"system_metrics","body":)" + std::string(33, '[') +
+           std::string(33, ']') + "}",
+       "too_large"},
   };
   auto a = agent();
   a->greet();
@@ -276,11 +294,15 @@ TEST_F(AgentWebSocketTest, WrongMessagesAreNackedAndTheOthersStored) {
     EXPECT_TRUE(a->receive().starts_with(R"({"type":"ack")"));
   }
   EXPECT_TRUE(stored().empty());
-  a->send(R"({"seq":20,"type":"system_metrics","messages":[{"body":1},{"time":true,"body":2},{"body":3},7]})");
+  a->send(
+      R"({"seq":20,"type":"system_metrics","messages":[{"body":1},{"time":true,"body":2},{"body":3},7]})");
   auto const frames = a->receive_until_ack(23);
   ASSERT_EQ(frames.size(), 3u);
-  EXPECT_TRUE(contains(frames[0], R"("sequence":21)") && contains(frames[0], "messages[1].time")) << frames[0];
-  EXPECT_TRUE(contains(frames[1], R"("sequence":23)") && contains(frames[1], "messages[3]: expected an object")) << frames[1];
+  EXPECT_TRUE(contains(frames[0], R"("sequence":21)") && contains(frames[0], "messages[1].time"))
+      << frames[0];
+  EXPECT_TRUE(contains(frames[1], R"("sequence":23)") &&
+              contains(frames[1], "messages[3]: expected an object"))
+      << frames[1];
   EXPECT_EQ(sequences(), (std::vector<std::uint64_t>{20, 22}));
 }
 
@@ -296,12 +318,17 @@ TEST_F(AgentWebSocketTest, BadFramesCloseAndStoreNothingOfThemselves) {
       {"an array", R"([{"seq":2}])", 4400},
       {"seq 0", R"({"seq":0,"type":"system_metrics","body":1})", 4400},
       {"seq text", R"({"seq":"2","type":"system_metrics","body":1})", 4400},
-      {"seq too large", R"({"seq":9223372036854775807,"type":"system_metrics","messages":[{"body":1},{"body":2}]})", 4400},
+      {"seq too large",
+       R"({"seq":9223372036854775807,"type":"system_metrics","messages":[{"body":1},{"body":2}]})",
+       4400},
       {"seq not ascending", R"({"seq":1,"type":"system_metrics","body":1})", 4400},
       {"empty batch", R"({"seq":2,"messages":[]})", 4400},
       {"unknown control", R"({"type":"hullo"})", 4400},
       {"second hello", Agent::hello(), 4400},
-      {"far too deep", R"({"seq":2,"type":"system_metrics","body":)" + std::string(500, '[') + std::string(500, ']') + "}", 4400},
+      {"far too deep",
+       R"({"seq":2,"type":"system_metrics","body":)" + std::string(500, '[') +
+           std::string(500, ']') + "}",
+       4400},
       {"invalid UTF-8", "{\"seq\":2,\"type\":\"system_metrics\",\"body\":\"\xff\"}", 1007},
   };
   start();
@@ -355,9 +382,12 @@ TEST_F(AgentWebSocketTest, WrongHellosCloseWithTheirReason) {
     std::string_view says;
   };
   std::vector<Case> const cases{
-      {R"({"type":"hello","version":2,"source":"s","session":"0b7c6a3e-1d1c-4f6c-9d0b-0c6a5e2b7f11"})", 4400, "version: expected 1"},
-      {R"({"type":"hello","version":1,"session":"0b7c6a3e-1d1c-4f6c-9d0b-0c6a5e2b7f11"})", 4400, "source: missing"},
-      {R"({"type":"hello","version":1,"source":"s","session":"x"})", 4400, "session: expected a uuid"},
+      {R"({"type":"hello","version":2,"source":"s","session":"0b7c6a3e-1d1c-4f6c-9d0b-0c6a5e2b7f11"})",
+       4400, "version: expected 1"},
+      {R"({"type":"hello","version":1,"session":"0b7c6a3e-1d1c-4f6c-9d0b-0c6a5e2b7f11"})", 4400,
+       "source: missing"},
+      {R"({"type":"hello","version":1,"source":"s","session":"x"})", 4400,
+       "session: expected a uuid"},
       {Agent::hello(R"(,"epoch":-1)"), 4400, "epoch"},
       {Agent::hello(R"(,"epohc":1)"), 4400, "did you mean 'epoch'"},
       {Agent::hello(R"(,"version":1)"), 4400, "version: is there twice"},
@@ -391,7 +421,12 @@ TEST_F(AgentWebSocketTest, MessagePackSpeaksTheSameProtocol) {
   start();
   auto a = agent("headrace.v1.msgpack");
   std::string frame;
-  MsgpackWriter(frame).map(4).member("type", "hello").member("version", 1).member("source", "m").member("session", kSession);
+  MsgpackWriter(frame)
+      .map(4)
+      .member("type", "hello")
+      .member("version", 1)
+      .member("source", "m")
+      .member("session", kSession);
   a->send_binary(frame);
   codec::msgpack::Parser parser;
   auto const welcome_bytes = a->receive();
@@ -403,7 +438,11 @@ TEST_F(AgentWebSocketTest, MessagePackSpeaksTheSameProtocol) {
   frame.clear();
   MsgpackWriter w(frame);
   w.map(3).member("seq", 1).member("type", "system_metrics").value("messages").array(2);
-  w.map(2).member("time", base::Timestamp{5'000'000'001}).member("body", 1.5).map(1).member("body", "x");
+  w.map(2)
+      .member("time", base::Timestamp{5'000'000'001})
+      .member("body", 1.5)
+      .map(1)
+      .member("body", "x");
   a->send_binary(frame);
   auto const ack_bytes = a->receive();
   auto const ack = parser.parse(ack_bytes);
@@ -585,8 +624,11 @@ TEST_F(AgentWebSocketTest, CredentialsComeByHeaderOrHelloAndEndWhenTheyAreTaken)
   auto const good = token_of("a", identity::Role::kAgent);
   auto const viewer = token_of("v", identity::Role::kViewer);
   auto const other = token_of("b", identity::Role::kAgent);
-  EXPECT_TRUE(contains(agent("headrace.v1.json", {{"Authorization", "Bearer nonsense"}})->refusal().context, "401"));
-  EXPECT_TRUE(contains(agent("headrace.v1.json", {{"Authorization", "Bearer " + viewer}})->refusal().context, "403"));
+  EXPECT_TRUE(contains(
+      agent("headrace.v1.json", {{"Authorization", "Bearer nonsense"}})->refusal().context, "401"));
+  EXPECT_TRUE(contains(
+      agent("headrace.v1.json", {{"Authorization", "Bearer " + viewer}})->refusal().context,
+      "403"));
   auto anonymous = agent();
   anonymous->send(Agent::hello());
   EXPECT_EQ(anonymous->close_code(), 4401);
@@ -616,7 +658,9 @@ TEST_F(AgentWebSocketTest, SourcesShowTheirConnection) {
   start();
   auto a = agent();
   a->greet();
-  auto const source = [&] { return ingest_->sources().find("node-1", ingest_->types(), base::system_clock().now()); };
+  auto const source = [&] {
+    return ingest_->sources().find("node-1", ingest_->types(), base::system_clock().now());
+  };
   ASSERT_TRUE(source());
   EXPECT_EQ(source()->connections, 1u);
   EXPECT_EQ(source()->protocol, Protocol::kAgentWebSocket);
@@ -636,14 +680,17 @@ TEST_F(AgentWebSocketTest, ManyAgentsAtOnceWithDropsStoreEverythingOnce) {
       std::uint64_t acked = 0;
       for (int round = 0; acked < 200 && round < 50; ++round) {
         auto a = agent();
-        a->send(fmt::format(R"({{"type":"hello","version":1,"source":"n{}","session":"00000000-0000-4000-8000-00000000000{}"}})", n, n));
+        a->send(fmt::format(
+            R"({{"type":"hello","version":1,"source":"n{}","session":"00000000-0000-4000-8000-00000000000{}"}})",
+            n, n));
         if (a->receive().empty()) continue;
         std::vector<std::string> frames;
         for (auto i = acked + 1; i <= 200; ++i) frames.push_back(data(i));
         a->send_all(frames);
         // Leaves after the first ack, in the middle of the rest.
         auto const frame = a->receive();
-        if (frame.starts_with(R"({"type":"ack","sequence":)")) acked = std::stoull(frame.substr(25));
+        if (frame.starts_with(R"({"type":"ack","sequence":)"))
+          acked = std::stoull(frame.substr(25));
       }
       EXPECT_EQ(acked, 200u);
     });

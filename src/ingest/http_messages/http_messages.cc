@@ -15,8 +15,10 @@ using codec::tape::Value;
 
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 constexpr std::size_t kRefusedShown = 100;  // of a batch that is refused as a whole
-// Namespace of ids that are made from an idempotency key: uuid5(uuid5(this, principal), key) numbers nothing else.
-constexpr base::Uuid kKeyNamespace{{0x5e, 0x1c, 0x0c, 0x5a, 0x3b, 0x0d, 0x4c, 0x0e, 0x9d, 0x53, 0x7a, 0x64, 0x11, 0x8e, 0x2f, 0x90}};
+// Namespace of ids that are made from an idempotency key: uuid5(uuid5(this, principal), key)
+// numbers nothing else.
+constexpr base::Uuid kKeyNamespace{{0x5e, 0x1c, 0x0c, 0x5a, 0x3b, 0x0d, 0x4c, 0x0e, 0x9d, 0x53,
+                                    0x7a, 0x64, 0x11, 0x8e, 0x2f, 0x90}};
 
 // One request between its last append and its reply.
 class PendingReply final : public Settler {
@@ -29,10 +31,11 @@ class PendingReply final : public Settler {
   }
   bool on_settled(Settlement const& settlement) override {
     if (settlement.error) {
-      responder_.send(net::error_response(
-          Error{settlement.error->code,
-                "the log did not keep all of the messages; send the request again with the same ids or Idempotency-Key: " +
-                    settlement.error->context}));
+      responder_.send(
+          net::error_response(Error{settlement.error->code,
+                                    "the log did not keep all of the messages; send the request "
+                                    "again with the same ids or Idempotency-Key: " +
+                                        settlement.error->context}));
     } else {
       accepted_.token = token_.encode();
       responder_.send(accepted_response(encoding_, accepted_));
@@ -74,7 +77,8 @@ class Worker {
   bool take(Value message, Place place, Defaults const& defaults, Options const& options);
   void take_all(Batch const& batch, Options const& options);
   void add(Resolved const& resolved, Place place, Options const& options);
-  void finish(Options const& options, net::Responder responder, std::chrono::steady_clock::time_point since);
+  void finish(Options const& options, net::Responder responder,
+              std::chrono::steady_clock::time_point since);
   void refuse_all(Options const& options, net::Responder& responder);
   void note_refused(std::size_t index, bool partial);
 
@@ -103,31 +107,36 @@ base::Result<Worker::Options> Worker::read_options(net::Request const& request) 
   Options options;
   options.encoding = *encoding_of(request.content_type());
   auto const accept = request.header_or("accept", "");
-  options.reply = accept.find("application/msgpack") != accept.npos ? Encoding::kMsgpack : Encoding::kJson;
+  options.reply =
+      accept.find("application/msgpack") != accept.npos ? Encoding::kMsgpack : Encoding::kJson;
   HEADRACE_TRY(auto const parameters, request.parameters());
   for (auto const& [key, value] : parameters) {
     if (key != "partial")
-      return Error{ErrorCode::kInvalidArgument, fmt::format("unknown parameter '{}'; known is partial", key.substr(0, 64))};
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("unknown parameter '{}'; known is partial", key.substr(0, 64))};
     if (value != "true" && value != "false")
-      return Error{ErrorCode::kInvalidArgument, fmt::format("partial: expected true or false, found '{}'", value.substr(0, 64))};
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("partial: expected true or false, found '{}'", value.substr(0, 64))};
     options.partial = value == "true";
   }
   if (auto const key = request.header("idempotency-key")) {
     if (key->empty() || key->size() > kIdempotencyKeyBytesMax)
       return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("Idempotency-Key: {} bytes, expected 1 to {}", key->size(), kIdempotencyKeyBytesMax)};
+                   fmt::format("Idempotency-Key: {} bytes, expected 1 to {}", key->size(),
+                               kIdempotencyKeyBytesMax)};
     options.key = *key;
   }
   return options;
 }
 
-// The depth at which bodies begin is 1, 2 or 3 for a message, an array and {"messages":[]}. An object is taken for a message
-// first; when it turns out to be a batch it is parsed again.
+// The depth at which bodies begin is 1, 2 or 3 for a message, an array and {"messages":[]}. An
+// object is taken for a message first; when it turns out to be a batch it is parsed again.
 base::Result<Value> Worker::parse(net::Request const& request, Encoding encoding) {
   auto const bytes = base::as_bytes(request.text());
   auto const document = request.text();
   auto const start = document.find_first_not_of(" \t\r\n");
-  bool const starts_as_array = encoding == Encoding::kJson && start != document.npos && document[start] == '[';
+  bool const starts_as_array =
+      encoding == Encoding::kJson && start != document.npos && document[start] == '[';
   HEADRACE_TRY(auto root, intake_.parse(encoding, bytes, starts_as_array ? 2 : 1));
   if (root.is_array() && !starts_as_array) return intake_.parse(encoding, bytes, 2);
   if (root.is_object() && root.find("messages")) return intake_.parse(encoding, bytes, 3);
@@ -137,11 +146,14 @@ base::Result<Value> Worker::parse(net::Request const& request, Encoding encoding
 base::Result<Worker::Batch> Worker::open_batch(Value root) {
   if (root.is_array()) return Batch{root, false, Place::Root::kElement, {}};
   if (!root.is_object())
-    return Error{ErrorCode::kInvalidArgument, fmt::format("expected a message, an array of messages or {{\"messages\":[...]}}, found {}",
-                                                          codec::tape::name(root.kind()))};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("expected a message, an array of messages or {{\"messages\":[...]}}, found {}",
+                    codec::tape::name(root.kind()))};
   if (!root.find("messages")) return Batch{root, true, Place::Root::kDocument, {}};
   constexpr auto kOuter = fields({Field::kType, Field::kSource, Field::kTime, Field::kMessages});
-  if (!intake_.decoder().decode(root, kOuter, {}, intake_.received(), outer_)) return intake_.decoder().error();
+  if (!intake_.decoder().decode(root, kOuter, {}, intake_.received(), outer_))
+    return intake_.decoder().error();
   Batch batch{*outer_.messages, false, Place::Root::kMessages, {}};
   batch.defaults.type = outer_.type;
   default_source_ = outer_.source;  // the decoder's own text goes with the next message
@@ -153,9 +165,12 @@ base::Result<Worker::Batch> Worker::open_batch(Value root) {
 base::Result<std::size_t> Worker::count(Batch const& batch) const {
   if (batch.single) return std::size_t{1};
   std::size_t n = 0;
-  for (auto it = batch.messages.elements().begin(); it != batch.messages.elements().end(); ++it) ++n;
+  for (auto it = batch.messages.elements().begin(); it != batch.messages.elements().end(); ++it)
+    ++n;
   auto const most = ingest_.config().limits.batch_messages_max;
-  if (n > most) return Error{ErrorCode::kTooLarge, fmt::format("{} messages, at most {} are taken in one request", n, most)};
+  if (n > most)
+    return Error{ErrorCode::kTooLarge,
+                 fmt::format("{} messages, at most {} are taken in one request", n, most)};
   return n;
 }
 
@@ -168,14 +183,19 @@ void Worker::note_refused(std::size_t index, bool partial) {
 
 bool Worker::take(Value message, Place place, Defaults const& defaults, Options const& options) {
   Resolved resolved;
-  if (!intake_.decoder().decode(message, kMessageFields, place, intake_.received(), envelope_)) return false;
+  if (!intake_.decoder().decode(message, kMessageFields, place, intake_.received(), envelope_))
+    return false;
   if (!intake_.resolve(envelope_, defaults, place, resolved)) return false;
   if (refused_count_ != 0 && !options.partial) return true;  // only looking for what else is wrong
   Origin const origin{principal_->id.text(), intake_.received(), 0};
-  auto const slot = gate_.records().place(origin, *resolved.type, *resolved.source, std::max<std::size_t>(envelope_.id.size(), 16),
-                                          envelope_.body.size(), [&]() -> base::Uuid const& { return gate_.producer(); });
-  if (!slot) return intake_.decoder().refuse(place, "", ErrorCode::kTooLarge, "the request is too large to be kept as one");
-  // Sequences ascend in the order in which the records will be appended: each record has a range of its own.
+  auto const slot = gate_.records().place(
+      origin, *resolved.type, *resolved.source, std::max<std::size_t>(envelope_.id.size(), 16),
+      envelope_.body.size(), [&]() -> base::Uuid const& { return gate_.producer(); });
+  if (!slot)
+    return intake_.decoder().refuse(place, "", ErrorCode::kTooLarge,
+                                    "the request is too large to be kept as one");
+  // Sequences ascend in the order in which the records will be appended: each record has a range of
+  // its own.
   codec::record::MessageParts parts;
   parts.sequence = first_sequence_ + *slot * batch_count_ + gate_.records().count(*slot);
   parts.time = resolved.time;
@@ -209,7 +229,8 @@ void Worker::take_all(Batch const& batch, Options const& options) {
   }
   std::size_t index = 0;
   for (auto const message : batch.messages.elements()) {
-    if (!take(message, {batch.root, index}, batch.defaults, options)) note_refused(index, options.partial);
+    if (!take(message, {batch.root, index}, batch.defaults, options))
+      note_refused(index, options.partial);
     ++index;
   }
 }
@@ -221,13 +242,15 @@ void Worker::serve(net::Request const& request, net::Responder responder) {
   };
   if (!encoding_of(request.content_type())) {
     ingest_.accounting().refused(nullptr, Protocol::kHttp, ErrorCode::kInvalidArgument);
-    return responder.send(net::error_response(
-        415, "unsupported_media_type", "Content-Type must be application/json or application/msgpack"));
+    return responder.send(
+        net::error_response(415, "unsupported_media_type",
+                            "Content-Type must be application/json or application/msgpack"));
   }
   auto principal = ingest_.deps().authenticator.authenticate(request, identity::Need::kReport);
   if (!principal) return responder.send(identity::refusal(principal.error()));
   if (gate_.closed()) return refuse({ErrorCode::kUnavailable, "the server is stopping"});
-  if (gate_.saturated()) return refuse({ErrorCode::kOverloaded, "too much is waiting for the log; try again"});
+  if (gate_.saturated())
+    return refuse({ErrorCode::kOverloaded, "too much is waiting for the log; try again"});
   auto const options = read_options(request);
   if (!options) return refuse(options.error());
 
@@ -262,18 +285,22 @@ void Worker::refuse_all(Options const& options, net::Responder& responder) {
   responder.send(refused_response(options.reply, refused_, refused_count_));
 }
 
-void Worker::finish(Options const& options, net::Responder responder, std::chrono::steady_clock::time_point since) {
+void Worker::finish(Options const& options, net::Responder responder,
+                    std::chrono::steady_clock::time_point since) {
   Accepted accepted{accepted_count_, durability_, PositionToken().encode(), std::move(refused_)};
   refused_ = {};
   auto const appended = gate_.append(Protocol::kHttp);
   if (appended.error)
     return responder.send(net::error_response(Error{
-        appended.error->code, fmt::format("{}{}", appended.tickets.any() ? "only a part was taken; send the request again: " : "",
-                                          appended.error->context)}));
+        appended.error->code,
+        fmt::format("{}{}",
+                    appended.tickets.any() ? "only a part was taken; send the request again: " : "",
+                    appended.error->context)}));
   if (!appended.tickets.any()) return responder.send(accepted_response(options.reply, accepted));
   Gate::Wait wait;
   wait.tickets = appended.tickets;
-  wait.who = std::make_shared<PendingReply>(std::move(responder), options.reply, std::move(accepted));
+  wait.who =
+      std::make_shared<PendingReply>(std::move(responder), options.reply, std::move(accepted));
   wait.messages = static_cast<std::uint32_t>(accepted_count_);
   wait.since = since;
   wait.protocol = Protocol::kHttp;

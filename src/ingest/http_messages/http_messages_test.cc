@@ -21,8 +21,8 @@ using codec::msgpack::MsgpackWriter;
 class HttpMessagesTest : public IngestFixture {
  protected:
   void add_routes(net::HttpServer& server) override { http_messages::add_route(server, *ingest_); }
-  net::HttpReply post(std::string_view body, net::HeaderFields headers = {}, std::string_view query = "",
-                      std::string_view type = "application/json") {
+  net::HttpReply post(std::string_view body, net::HeaderFields headers = {},
+                      std::string_view query = "", std::string_view type = "application/json") {
     auto http = client();
     auto reply = http.post(std::string(kPath) + std::string(query), type, body, std::move(headers));
     EXPECT_TRUE(reply) << base::to_string(reply.error());
@@ -42,7 +42,8 @@ constexpr std::string_view kGood = R"({"type":"system_metrics","source":"s1","bo
 
 TEST_F(HttpMessagesTest, OneMessageIsStoredAsItArrivedBeforeTheReply) {
   start();
-  auto const reply = post(R"( {"id":"m1","type":"system_metrics","source":"s1","time":"2026-01-02T03:04:05.000000006Z",
+  auto const reply = post(
+      R"( {"id":"m1","type":"system_metrics","source":"s1","time":"2026-01-02T03:04:05.000000006Z",
                                "body":{"a" : [1, 2.50, "x\u0041"]}} )");
   EXPECT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(text(reply, "accepted"), "1");
@@ -60,8 +61,16 @@ TEST_F(HttpMessagesTest, OneMessageIsStoredAsItArrivedBeforeTheReply) {
 
 TEST_F(HttpMessagesTest, ArraysAndBatchesWithDefaultsAreTaken) {
   start();
-  EXPECT_EQ(post(R"([{"type":"system_metrics","source":"a","body":1},{"type":"ethereum_metrics","source":"b","body":null}])").status, 200);
-  EXPECT_EQ(post(R"({"type":"system_metrics","source":"c","time":7,"messages":[{"body":{"x":[[]]}},{"source":"d","time":8,"body":""}]})").status, 200);
+  EXPECT_EQ(
+      post(
+          R"([{"type":"system_metrics","source":"a","body":1},{"type":"ethereum_metrics","source":"b","body":null}])")
+          .status,
+      200);
+  EXPECT_EQ(
+      post(
+          R"({"type":"system_metrics","source":"c","time":7,"messages":[{"body":{"x":[[]]}},{"source":"d","time":8,"body":""}]})")
+          .status,
+      200);
   EXPECT_EQ(post("[]").status, 200);
   auto const all = stored();
   ASSERT_EQ(all.size(), 4u);
@@ -82,7 +91,8 @@ TEST_F(HttpMessagesTest, ABatchOfManySourcesKeepsSequencesAscendingPerPartition)
   }
   ASSERT_EQ(post(body + "]").status, 200);
   EXPECT_EQ(stored().size(), 2000u);
-  // As readers do it: by partition, in order, everything at or below the last sequence of a producer is a repeat.
+  // As readers do it: by partition, in order, everything at or below the last sequence of a
+  // producer is a repeat.
   auto const topic = inner_broker_->topics()[0];
   std::size_t kept = 0;
   for (std::uint32_t p = 0; p < topic.partition_count; ++p) {
@@ -106,7 +116,11 @@ TEST_F(HttpMessagesTest, MessagePackIsTakenAndAnsweredWhenAskedFor) {
   start();
   std::string body;
   MsgpackWriter w(body);
-  w.array(1).map(4).member("type", "system_metrics").member("source", "s").member("time", base::Timestamp{1'700'000'000'000'000'001});
+  w.array(1)
+      .map(4)
+      .member("type", "system_metrics")
+      .member("source", "s")
+      .member("time", base::Timestamp{1'700'000'000'000'000'001});
   w.value("body").map(2).member("a", 1.5).value(7).value("seven");
   auto const reply = post(body, {{"Accept", "application/msgpack"}}, "", "application/msgpack");
   ASSERT_EQ(reply.status, 200);
@@ -120,7 +134,14 @@ TEST_F(HttpMessagesTest, MessagePackIsTakenAndAnsweredWhenAskedFor) {
   EXPECT_EQ(all[0].body, R"({"a":1.5,"7":"seven"})");
   EXPECT_EQ(all[0].time.ns, 1'700'000'000'000'000'001);
   body.clear();
-  MsgpackWriter(body).map(2).member("source", "s").value("messages").array(1).map(2).member("type", "ethereum_metrics").member("body", 1);
+  MsgpackWriter(body)
+      .map(2)
+      .member("source", "s")
+      .value("messages")
+      .array(1)
+      .map(2)
+      .member("type", "ethereum_metrics")
+      .member("body", 1);
   EXPECT_EQ(post(body, {}, "", "application/msgpack").status, 200);
   EXPECT_EQ(stored().size(), 2u);
 }
@@ -135,29 +156,46 @@ constexpr BadCase kBad[] = {
     {"empty body", "", 400, "byte 0"},
     {"truncated", R"({"type":"system_metrics","source":"s","body":{"a":1)", 400, "byte"},
     {"trailing comma", R"({"type":"system_metrics","source":"s","body":{"a":1,}})", 400, "byte"},
-    {"broken inside a body", R"({"type":"system_metrics","source":"s","body":{"skip":[1,,tru],"id":"a"}})", 400, "byte 56"},
-    {"invalid UTF-8", "{\"type\":\"system_metrics\",\"source\":\"s\",\"body\":\"\xff\"}", 400, "UTF-8"},
-    {"a number out of range", R"({"type":"system_metrics","source":"s","body":1e400})", 400, "byte"},
+    {"broken inside a body",
+     R"({"type":"system_metrics","source":"s","body":{"skip":[1,,tru],"id":"a"}})", 400, "byte 56"},
+    {"invalid UTF-8", "{\"type\":\"system_metrics\",\"source\":\"s\",\"body\":\"\xff\"}", 400,
+     "UTF-8"},
+    {"a number out of range", R"({"type":"system_metrics","source":"s","body":1e400})", 400,
+     "byte"},
     {"a number as document", "7", 400, "expected a message"},
     {"a string in the array", R"(["x"])", 400, "[0]: expected an object, found string"},
     {"no type", R"({"source":"s","body":1})", 400, "type: missing"},
     {"no source", R"({"type":"system_metrics","body":1})", 400, "source: missing"},
     {"no body", R"({"type":"system_metrics","source":"s"})", 400, "body: missing"},
-    {"unknown type", R"({"type":"system_metric","source":"s","body":1})", 400, "did you mean 'system_metrics'"},
-    {"type is no string", R"({"type":7,"source":"s","body":1})", 400, "type: expected a string, found integer (byte 8)"},
-    {"unknown key", R"({"type":"system_metrics","source":"s","bdy":1})", 400, "did you mean 'body'"},
-    {"key of a frame", R"({"seq":1,"type":"system_metrics","source":"s","body":1})", 400, "unknown key 'seq'"},
-    {"key twice", R"({"type":"system_metrics","source":"s","body":1,"body":2})", 400, "body: is there twice (byte 47)"},
+    {"unknown type", R"({"type":"system_metric","source":"s","body":1})", 400,
+     "did you mean 'system_metrics'"},
+    {"type is no string", R"({"type":7,"source":"s","body":1})", 400,
+     "type: expected a string, found integer (byte 8)"},
+    {"unknown key", R"({"type":"system_metrics","source":"s","bdy":1})", 400,
+     "did you mean 'body'"},
+    {"key of a frame", R"({"seq":1,"type":"system_metrics","source":"s","body":1})", 400,
+     "unknown key 'seq'"},
+    {"key twice", R"({"type":"system_metrics","source":"s","body":1,"body":2})", 400,
+     "body: is there twice (byte 47)"},
     {"empty id", R"({"id":"","type":"system_metrics","source":"s","body":1})", 400, "id:"},
-    {"control character in source", R"({"type":"system_metrics","source":"a\nb","body":1})", 400, "source:"},
-    {"bad time", R"({"type":"system_metrics","source":"s","time":"yesterday","body":1})", 400, "time:"},
-    {"time is a float", R"({"type":"system_metrics","source":"s","time":1.5,"body":1})", 400, "time: expected RFC 3339"},
-    {"far future", R"({"type":"system_metrics","source":"s","time":"2200-01-01T00:00:00Z","body":1})", 400, "in the future"},
+    {"control character in source", R"({"type":"system_metrics","source":"a\nb","body":1})", 400,
+     "source:"},
+    {"bad time", R"({"type":"system_metrics","source":"s","time":"yesterday","body":1})", 400,
+     "time:"},
+    {"time is a float", R"({"type":"system_metrics","source":"s","time":1.5,"body":1})", 400,
+     "time: expected RFC 3339"},
+    {"far future",
+     R"({"type":"system_metrics","source":"s","time":"2200-01-01T00:00:00Z","body":1})", 400,
+     "in the future"},
     {"points", R"({"type":"meter_points","source":"s","body":[]})", 400, "takes points"},
     {"messages is no array", R"({"messages":{}})", 400, "messages: expected an array"},
     {"body beside messages", R"({"messages":[],"body":1})", 400, "unknown key 'body'"},
-    {"second of a batch", R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","time":true,"body":1}])", 400, "[1].time"},
-    {"second of messages", R"({"messages":[{"type":"system_metrics","source":"s","body":1},{"source":"s","body":1}]})", 400, "messages[1].type: missing"},
+    {"second of a batch",
+     R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","time":true,"body":1}])",
+     400, "[1].time"},
+    {"second of messages",
+     R"({"messages":[{"type":"system_metrics","source":"s","body":1},{"source":"s","body":1}]})",
+     400, "messages[1].type: missing"},
 };
 
 TEST_F(HttpMessagesTest, BadInputIsRefusedWithPathAndByteAndNothingIsStored) {
@@ -179,12 +217,17 @@ TEST_F(HttpMessagesTest, BoundsAreAnsweredAndNothingIsStored) {
   config.limits.batch_messages_max = 3;
   config.limits.nesting_max = 4;
   start(config);
-  auto const message = [](std::string_view body) { return fmt::format(R"({{"type":"system_metrics","source":"s","body":{}}})", body); };
+  auto const message = [](std::string_view body) {
+    return fmt::format(R"({{"type":"system_metrics","source":"s","body":{}}})", body);
+  };
   EXPECT_EQ(post(message("\"" + std::string(99, 'x') + "\"")).status, 413);
   EXPECT_EQ(post(message("[[[[[]]]]]")).status, 413);
   EXPECT_EQ(post(message(std::string(500, '[') + std::string(500, ']'))).status, 413);
   EXPECT_EQ(post(message("\"" + std::string(5000, 'x') + "\"")).status, 413);
-  EXPECT_EQ(post("[" + message("1") + "," + message("1") + "," + message("1") + "," + message("1") + "]").status, 413);
+  EXPECT_EQ(
+      post("[" + message("1") + "," + message("1") + "," + message("1") + "," + message("1") + "]")
+          .status,
+      413);
   EXPECT_TRUE(stored().empty());
   EXPECT_EQ(post(message("[[[[]]]]")).status, 200);
 }
@@ -230,7 +273,8 @@ TEST_F(HttpMessagesTest, ABatchIsRefusedInWholeUnlessPartialIsAskedFor) {
       R"([{"id":"g","type":"system_metrics","source":"s","body":1},{"type":"nope","source":"s","body":1},{"source":"s","body":1}])";
   auto const whole = post(kMixed);
   EXPECT_EQ(whole.status, 400);
-  EXPECT_NE(text(whole, "refused").find(R"("index":1,"code":"not_found")"), std::string::npos) << whole.body;
+  EXPECT_NE(text(whole, "refused").find(R"("index":1,"code":"not_found")"), std::string::npos)
+      << whole.body;
   EXPECT_NE(text(whole, "refused").find(R"("index":2)"), std::string::npos);
   EXPECT_TRUE(stored().empty());
   auto const partial = post(kMixed, {}, "?partial=true");
@@ -245,13 +289,15 @@ TEST_F(HttpMessagesTest, ABatchIsRefusedInWholeUnlessPartialIsAskedFor) {
 
 TEST_F(HttpMessagesTest, AnIdempotencyKeyGivesTheSameIdsAgain) {
   start();
-  constexpr std::string_view kBatch = R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","body":2}])";
+  constexpr std::string_view kBatch =
+      R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","body":2}])";
   auto const ids_of = [&](std::string_view key) {
     auto const before = stored().size();
     EXPECT_EQ(post(kBatch, {{"Idempotency-Key", std::string(key)}}).status, 200);
     std::set<std::string> ids;
     auto const all = stored();
-    for (auto i = all.begin() + static_cast<std::ptrdiff_t>(before); i != all.end(); ++i) ids.insert(i->id);
+    for (auto i = all.begin() + static_cast<std::ptrdiff_t>(before); i != all.end(); ++i)
+      ids.insert(i->id);
     return ids;
   };
   auto const first = ids_of("k1");
@@ -263,7 +309,11 @@ TEST_F(HttpMessagesTest, AnIdempotencyKeyGivesTheSameIdsAgain) {
 
 TEST_F(HttpMessagesTest, WithoutIdsMessagesGetUuidsOrderedByTime) {
   start();
-  ASSERT_EQ(post(R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","body":2},{"type":"system_metrics","source":"s","body":3}])").status, 200);
+  ASSERT_EQ(
+      post(
+          R"([{"type":"system_metrics","source":"s","body":1},{"type":"system_metrics","source":"s","body":2},{"type":"system_metrics","source":"s","body":3}])")
+          .status,
+      200);
   auto const all = stored();
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0].id[14], '7');
@@ -273,11 +323,13 @@ TEST_F(HttpMessagesTest, WithoutIdsMessagesGetUuidsOrderedByTime) {
 
 TEST_F(HttpMessagesTest, TheTokenCoversWhereTheMessagesAre) {
   start();
-  auto const reply = post(R"([{"type":"system_metrics","source":"a","body":1},{"type":"ethereum_metrics","source":"b","body":2}])");
+  auto const reply = post(
+      R"([{"type":"system_metrics","source":"a","body":1},{"type":"ethereum_metrics","source":"b","body":2}])");
   auto const token = PositionToken::decode(text(reply, "token"));
   ASSERT_TRUE(token);
   ASSERT_EQ(token->entries().size(), 2u);
-  for (auto const& entry : token->entries()) EXPECT_EQ(entry.position, inner_broker_->end(entry.partition));
+  for (auto const& entry : token->entries())
+    EXPECT_EQ(entry.position, inner_broker_->end(entry.partition));
   EXPECT_EQ(reply.header("headrace-token"), text(reply, "token"));
 }
 
@@ -314,11 +366,14 @@ TEST_F(HttpMessagesTest, WhenTooMuchWaitsForTheLogNewRequestsAreTurnedAway) {
   start(config);
   gated_->hold();
   std::vector<std::future<net::HttpReply>> first;
-  for (int i = 0; i < 4; ++i) first.push_back(std::async(std::launch::async, [&] { return post(kGood); }));
-  // Every thread has one waiting once a request is turned away; connections go to the threads in turn.
+  for (int i = 0; i < 4; ++i)
+    first.push_back(std::async(std::launch::async, [&] { return post(kGood); }));
+  // Every thread has one waiting once a request is turned away; connections go to the threads in
+  // turn.
   int turned_away = 0;
   for (auto& f : first)
-    if (f.wait_for(std::chrono::milliseconds(200)) == std::future_status::ready) turned_away += f.get().status == 503;
+    if (f.wait_for(std::chrono::milliseconds(200)) == std::future_status::ready)
+      turned_away += f.get().status == 503;
   EXPECT_GE(turned_away, 1);
   gated_->release();
   for (auto& f : first) {
@@ -331,7 +386,8 @@ TEST_F(HttpMessagesTest, APeerThatLeavesBeforeTheReplyHarmsNothing) {
   start();
   gated_->hold();
   {
-    auto http = *net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()), {.timeout = std::chrono::milliseconds(50), .tls = {}});
+    auto http = *net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()),
+                                       {.timeout = std::chrono::milliseconds(50), .tls = {}});
     EXPECT_FALSE(http.post(kPath, "application/json", kGood));
   }
   gated_->release();
@@ -343,7 +399,8 @@ TEST_F(HttpMessagesTest, CredentialsRolesAndClaimsDecide) {
   start();
   auto const token = [&](std::string_view user, identity::Role role) {
     EXPECT_TRUE(identity_->add_user("root", user, role));
-    return net::HeaderFields{{"Authorization", "Bearer " + identity_->add_token("root", user, {})->secret}};
+    return net::HeaderFields{
+        {"Authorization", "Bearer " + identity_->add_token("root", user, {})->secret}};
   };
   EXPECT_EQ(post(kGood, {{"Origin", "http://evil.example"}}).status, 403);
   auto const a = token("a", identity::Role::kAgent);
@@ -367,17 +424,24 @@ TEST_F(HttpMessagesTest, CredentialsRolesAndClaimsDecide) {
 TEST_F(HttpMessagesTest, EverythingIsCountedAndSourcesAreListed) {
   start();
   post(kGood);
-  post(R"([{"type":"system_metrics","source":"s2","body":1},{"type":"ethereum_metrics","source":"s1","body":1}])");
+  post(
+      R"([{"type":"system_metrics","source":"s2","body":1},{"type":"ethereum_metrics","source":"s1","body":1}])");
   post(R"({"type":"nope","source":"s","body":1})");
   auto const text = metrics_.render();
-  EXPECT_NE(text.find("headrace_ingest_accepted_messages_total{type=\"system_metrics\",handler=\"http\"} 2"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find(
+          "headrace_ingest_accepted_messages_total{type=\"system_metrics\",handler=\"http\"} 2"),
+      std::string::npos)
+      << text;
   EXPECT_NE(text.find("code=\"not_found\"} 1"), std::string::npos);
-  EXPECT_EQ(ingest_->accounting().accepted_messages(*ingest_->types().find("ethereum_metrics")), 1u);
+  EXPECT_EQ(ingest_->accounting().accepted_messages(*ingest_->types().find("ethereum_metrics")),
+            1u);
   auto const sources = ingest_->sources().list({}, ingest_->types(), base::system_clock().now());
   ASSERT_EQ(sources.size(), 2u);
   EXPECT_EQ(sources[0].id, "s1");
   EXPECT_EQ(sources[0].messages, 2u);
-  EXPECT_EQ(sources[0].data_types, (std::vector<std::string>{"system_metrics", "ethereum_metrics"}));
+  EXPECT_EQ(sources[0].data_types,
+            (std::vector<std::string>{"system_metrics", "ethereum_metrics"}));
   EXPECT_EQ(sources[0].protocol, Protocol::kHttp);
   EXPECT_TRUE(sources[0].active);
 }
@@ -389,8 +453,10 @@ TEST_F(HttpMessagesTest, ManyClientsAtOnceLoseNothing) {
     clients.emplace_back([&, c] {
       auto http = client();
       for (int i = 0; i < 50; ++i) {
-        auto const reply = http.post(kPath, "application/json",
-                                     fmt::format(R"({{"id":"{}-{}","type":"system_metrics","source":"s{}","body":{}}})", c, i, i % 3, i));
+        auto const reply = http.post(
+            kPath, "application/json",
+            fmt::format(R"({{"id":"{}-{}","type":"system_metrics","source":"s{}","body":{}}})", c,
+                        i, i % 3, i));
         ASSERT_TRUE(reply);
         EXPECT_EQ(reply->status, 200);
       }

@@ -32,9 +32,12 @@ class ControlReader {
   ControlReader(Value root, model::Limits const& limits) : root_(root), limits_(limits) {}
 
   base::Result<Control> read() {
-    if (auto const twice = codec::tape::find_duplicate_key(root_)) return bad(twice->text(scratch_), twice->offset(), "is there twice");
+    if (auto const twice = codec::tape::find_duplicate_key(root_))
+      return bad(twice->text(scratch_), twice->offset(), "is there twice");
     auto const type = root_.find("type");
-    if (!type) return Error{ErrorCode::kInvalidArgument, "neither 'seq' (data) nor 'type' (hello, ping, bye) is there"};
+    if (!type)
+      return Error{ErrorCode::kInvalidArgument,
+                   "neither 'seq' (data) nor 'type' (hello, ping, bye) is there"};
     auto const text = type->text(scratch_);
     if (text == "hello") return hello();
     if (text == "ping") return ping();
@@ -53,7 +56,8 @@ class ControlReader {
       if (std::find(known.begin(), known.end(), text) != known.end()) continue;
       auto const near = nearest(text, known);
       return bad(text.substr(0, 64), key.offset(),
-                 near.empty() ? std::string("unknown key") : fmt::format("unknown key; did you mean '{}'?", near));
+                 near.empty() ? std::string("unknown key")
+                              : fmt::format("unknown key; did you mean '{}'?", near));
     }
     return control;
   }
@@ -69,12 +73,15 @@ class ControlReader {
   }
 
   base::Result<Control> hello() {
-    HEADRACE_TRY(auto control, only({"type", "version", "source", "session", "epoch", "token", "agent"}, {}));
+    HEADRACE_TRY(auto control,
+                 only({"type", "version", "source", "session", "epoch", "token", "agent"}, {}));
     auto const version = root_.find("version");
     if (!version) return bad("version", root_.offset(), "missing");
-    if (version->as_int64() != kProtocolVersion) return bad("version", version->offset(), "expected 1");
+    if (version->as_int64() != kProtocolVersion)
+      return bad("version", version->offset(), "expected 1");
     HEADRACE_TRY(control.source, text_of("source", limits_.source_bytes_max, true));
-    if (auto const checked = model::check_source(control.source, limits_); !checked) return checked.error();
+    if (auto const checked = model::check_source(control.source, limits_); !checked)
+      return checked.error();
     HEADRACE_TRY(auto const session, text_of("session", 64, true));
     auto const uuid = base::parse_uuid(session);
     if (!uuid) return bad("session", root_.find("session")->offset(), "expected a uuid");
@@ -83,7 +90,8 @@ class ControlReader {
     HEADRACE_TRY(control.agent, text_of("agent", kAgentBytesMax, false));
     if (auto const epoch = root_.find("epoch")) {
       auto const number = epoch->as_uint64();
-      if (!number || *number > UINT32_MAX) return bad("epoch", epoch->offset(), "expected an integer from 0 to 2^32-1");
+      if (!number || *number > UINT32_MAX)
+        return bad("epoch", epoch->offset(), "expected an integer from 0 to 2^32-1");
       control.epoch = static_cast<std::uint32_t>(*number);
     }
     return control;
@@ -96,8 +104,11 @@ class ControlReader {
       return std::string();
     }
     auto const text = value->as_string(scratch_);
-    if (!text) return bad(key, value->offset(), fmt::format("expected a string, found {}", codec::tape::name(value->kind())));
-    if (text->size() > bytes_max) return bad(key, value->offset(), fmt::format("longer than {} bytes", bytes_max));
+    if (!text)
+      return bad(key, value->offset(),
+                 fmt::format("expected a string, found {}", codec::tape::name(value->kind())));
+    if (text->size() > bytes_max)
+      return bad(key, value->offset(), fmt::format("longer than {} bytes", bytes_max));
     return std::string(*text);
   }
 
@@ -110,7 +121,8 @@ class ControlReader {
 
 base::Result<Control> read_control(Value root, model::Limits const& limits) {
   if (!root.is_object())
-    return Error{ErrorCode::kInvalidArgument, fmt::format("expected an object, found {}", codec::tape::name(root.kind()))};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("expected an object, found {}", codec::tape::name(root.kind()))};
   return ControlReader(root, limits).read();
 }
 
@@ -119,9 +131,12 @@ namespace {
 // The same members for both writers; MsgpackWriter wants their number first.
 template <class W>
 void welcome_members(W& w, Welcome const& welcome) {
-  w.member("type", "welcome").member("version", kProtocolVersion).member("session", base::to_string(welcome.session));
+  w.member("type", "welcome")
+      .member("version", kProtocolVersion)
+      .member("session", base::to_string(welcome.session));
   w.member("epoch", welcome.epoch).member("principal", welcome.principal);
-  w.member("last_sequence", welcome.last_sequence).member("highest_sequence", welcome.highest_sequence);
+  w.member("last_sequence", welcome.last_sequence)
+      .member("highest_sequence", welcome.highest_sequence);
   w.member("durability", model::name(welcome.durability));
 }
 constexpr std::uint32_t kWelcomeMembers = 9;  // with limits
@@ -129,7 +144,8 @@ constexpr std::uint32_t kWelcomeMembers = 9;  // with limits
 template <class W>
 void limit_members(W& w, Welcome const& welcome, model::Limits const& limits) {
   w.member("window_messages", welcome.window_messages).member("window_bytes", welcome.window_bytes);
-  w.member("frame_bytes", limits.request_bytes_max).member("batch_messages", limits.batch_messages_max);
+  w.member("frame_bytes", limits.request_bytes_max)
+      .member("batch_messages", limits.batch_messages_max);
   w.member("body_bytes", limits.body_bytes_max).member("nesting", limits.nesting_max);
   w.member("future_ms", limits.future_max.count() / 1'000'000).member("ping_ms", welcome.ping_ms);
 }
@@ -143,7 +159,8 @@ void nack_members(W& w, std::uint64_t first, std::uint64_t last, Error const& er
 
 }  // namespace
 
-void write_welcome(std::string& out, Encoding encoding, Welcome const& welcome, model::Limits const& limits) {
+void write_welcome(std::string& out, Encoding encoding, Welcome const& welcome,
+                   model::Limits const& limits) {
   out.clear();
   if (encoding == Encoding::kJson) {
     JsonWriter w(out);
@@ -172,7 +189,8 @@ void write_ack(std::string& out, Encoding encoding, std::uint64_t sequence) {
   }
 }
 
-void write_nack(std::string& out, Encoding encoding, std::uint64_t first, std::uint64_t last, Error const& error) {
+void write_nack(std::string& out, Encoding encoding, std::uint64_t first, std::uint64_t last,
+                Error const& error) {
   out.clear();
   if (encoding == Encoding::kJson) {
     JsonWriter w(out);
@@ -190,10 +208,17 @@ void write_error(std::string& out, Encoding encoding, Error const& error) {
   out.clear();
   if (encoding == Encoding::kJson) {
     JsonWriter w(out);
-    w.begin_object().member("type", "error").member("code", base::name(error.code)).member("message", error.context);
+    w.begin_object()
+        .member("type", "error")
+        .member("code", base::name(error.code))
+        .member("message", error.context);
     w.end_object();
   } else {
-    MsgpackWriter(out).map(3).member("type", "error").member("code", base::name(error.code)).member("message", error.context);
+    MsgpackWriter(out)
+        .map(3)
+        .member("type", "error")
+        .member("code", base::name(error.code))
+        .member("message", error.context);
   }
 }
 
@@ -215,7 +240,8 @@ std::string_view close_reason(std::string_view text) {
   constexpr std::size_t kBytesMax = 123;
   if (text.size() <= kBytesMax) return text;
   auto end = kBytesMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
+  // not within a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end);
 }
 

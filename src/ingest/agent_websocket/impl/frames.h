@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// Frames of the agent protocol beside data: reading control frames, writing what the server sends, in both encodings.
+// SPDX-License-Identifier: Apache-2.0 Frames of the agent protocol beside data: reading control
+// frames, writing what the server sends, in both encodings.
 //   Threads: pure.   Errors: invalid_argument with key and byte offset.
 #pragma once
 
@@ -44,10 +44,11 @@ struct Welcome {
 };
 
 // Each replaces `out`, whose storage is used again.
-void write_welcome(std::string& out, codec::tape::Encoding encoding, Welcome const& welcome, model::Limits const& limits);
+void write_welcome(std::string& out, codec::tape::Encoding encoding, Welcome const& welcome,
+                   model::Limits const& limits);
 void write_ack(std::string& out, codec::tape::Encoding encoding, std::uint64_t sequence);
-void write_nack(std::string& out, codec::tape::Encoding encoding, std::uint64_t first, std::uint64_t last,
-                base::Error const& error);
+void write_nack(std::string& out, codec::tape::Encoding encoding, std::uint64_t first,
+                std::uint64_t last, base::Error const& error);
 void write_error(std::string& out, codec::tape::Encoding encoding, base::Error const& error);
 void write_pong(std::string& out, codec::tape::Encoding encoding, std::optional<std::uint64_t> id);
 

@@ -14,15 +14,15 @@ bool send(net::WebSocket& socket, Encoding encoding, std::string_view frame) {
   return encoding == Encoding::kJson ? socket.send_text(frame) : socket.send_binary(frame);
 }
 
-void close_with_error(net::WebSocket& socket, std::string& scratch, Encoding encoding, std::uint16_t code,
-                      Error const& error) {
+void close_with_error(net::WebSocket& socket, std::string& scratch, Encoding encoding,
+                      std::uint16_t code, Error const& error) {
   write_error(scratch, encoding, error);
   send(socket, encoding, scratch);
   socket.close(static_cast<net::CloseCode>(code), close_reason(error.context));
 }
 
-Session::Session(std::shared_ptr<Shared> shared, net::WebSocket& socket, Encoding encoding, identity::PrincipalPtr principal,
-                 SourcePtr source, base::Uuid const& session)
+Session::Session(std::shared_ptr<Shared> shared, net::WebSocket& socket, Encoding encoding,
+                 identity::PrincipalPtr principal, SourcePtr source, base::Uuid const& session)
     : shared_(std::move(shared)),
       worker_(*shared_->workers.at(socket.thread().index())),
       socket_(&socket),
@@ -52,10 +52,12 @@ void Session::begin_read() {
   read_open_ = true;
   auto const now = shared_->ingest.deps().clock.now();
   auto& identity = shared_->ingest.deps().authenticator.identity();
-  if (auto const generation = identity.generation(); generation != generation_ || principal_->expires <= now) {
+  if (auto const generation = identity.generation();
+      generation != generation_ || principal_->expires <= now) {
     generation_ = generation;
     if (!identity.valid(*principal_))
-      return fail(kCloseUnauthenticated, {ErrorCode::kUnauthenticated, "the credentials of this connection no longer hold"});
+      return fail(kCloseUnauthenticated, {ErrorCode::kUnauthenticated,
+                                          "the credentials of this connection no longer hold"});
   }
   worker_.intake.begin(principal_, now);
   read_since_ = shared_->ingest.deps().clock.steady();
@@ -69,18 +71,22 @@ void Session::on_data(Value root, std::size_t frame_bytes) {
   last_received_ = first + count - 1;
   reading_.last_sequence = last_received_;
   reading_.messages += static_cast<std::uint32_t>(count);
-  reading_.bytes += static_cast<std::uint32_t>(std::min<std::size_t>(frame_bytes, UINT32_MAX / 2 - reading_.bytes));
+  reading_.bytes += static_cast<std::uint32_t>(
+      std::min<std::size_t>(frame_bytes, UINT32_MAX / 2 - reading_.bytes));
   if (!worker_.outer.messages) {
     Resolved resolved;
-    if (first <= state_->settled()) return shared_->ingest.accounting().repeated(Protocol::kAgentWebSocket, 1);
+    if (first <= state_->settled())
+      return shared_->ingest.accounting().repeated(Protocol::kAgentWebSocket, 1);
     if (!worker_.intake.resolve(worker_.outer, {nullptr, source_->id(), {}}, {}, resolved) ||
         !add(first, worker_.outer, resolved))
       nack(first, first, worker_.intake.decoder().error(), worker_.outer.type);
     return;
   }
-  worker_.default_source = worker_.outer.source.empty() ? std::string_view(source_->id()) : worker_.outer.source;
-  Defaults const defaults{worker_.outer.type, worker_.default_source,
-                          worker_.outer.has(Field::kTime) ? std::optional(worker_.outer.time) : std::nullopt};
+  worker_.default_source =
+      worker_.outer.source.empty() ? std::string_view(source_->id()) : worker_.outer.source;
+  Defaults const defaults{
+      worker_.outer.type, worker_.default_source,
+      worker_.outer.has(Field::kTime) ? std::optional(worker_.outer.time) : std::nullopt};
   std::size_t index = 0;
   for (auto const message : worker_.outer.messages->elements()) {
     take(message, first + index, {Place::Root::kMessages, index}, defaults);
@@ -97,7 +103,9 @@ bool Session::open_frame(Value root, std::size_t& count) {
   bool const good = decoder.decode(root, kFrameFields, {}, worker_.intake.received(), outer);
   auto const refusal = good ? Error{} : decoder.error();
   auto const seq_value = outer.has(Field::kSeq) ? std::nullopt : root.find("seq");
-  if (seq_value) outer.seq = static_cast<std::uint64_t>(std::max<std::int64_t>(0, seq_value->as_int64().value_or(0)));
+  if (seq_value)
+    outer.seq =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, seq_value->as_int64().value_or(0)));
   auto const messages = outer.messages ? outer.messages : root.find("messages");
   if (messages)
     for (auto it = messages->elements().begin(); it != messages->elements().end(); ++it) ++count;
@@ -111,12 +119,18 @@ bool Session::open_frame(Value root, std::size_t& count) {
   constexpr std::uint64_t kSequenceMax = INT64_MAX;
   if (outer.seq == 0) return bad_frame(good ? "seq: missing" : refusal.context);
   if (outer.seq <= last_received_)
-    return bad_frame(fmt::format("seq: {} is not above {}, which came before it", outer.seq, last_received_));
+    return bad_frame(
+        fmt::format("seq: {} is not above {}, which came before it", outer.seq, last_received_));
   if (count == 0) return bad_frame("messages: expected 1 or more");
-  if (count > most) return bad_frame(fmt::format("messages: {} messages, at most {} are taken in one frame", count, most));
-  if (outer.seq > kSequenceMax - count) return bad_frame("seq: the numbers of this frame pass 2^63-1");
+  if (count > most)
+    return bad_frame(
+        fmt::format("messages: {} messages, at most {} are taken in one frame", count, most));
+  if (outer.seq > kSequenceMax - count)
+    return bad_frame("seq: the numbers of this frame pass 2^63-1");
   bool const mixed = good && outer.messages && (outer.has(Field::kBody) || outer.has(Field::kId));
-  if (mixed) decoder.refuse({}, outer.has(Field::kBody) ? "body" : "id", ErrorCode::kInvalidArgument, "not beside 'messages'");
+  if (mixed)
+    decoder.refuse({}, outer.has(Field::kBody) ? "body" : "id", ErrorCode::kInvalidArgument,
+                   "not beside 'messages'");
   if (good && !mixed) return true;
   last_received_ = outer.seq + count - 1;
   reading_.last_sequence = last_received_;
@@ -126,10 +140,13 @@ bool Session::open_frame(Value root, std::size_t& count) {
 }
 
 void Session::take(Value message, std::uint64_t sequence, Place place, Defaults const& defaults) {
-  if (sequence <= state_->settled()) return shared_->ingest.accounting().repeated(Protocol::kAgentWebSocket, 1);
+  if (sequence <= state_->settled())
+    return shared_->ingest.accounting().repeated(Protocol::kAgentWebSocket, 1);
   Resolved resolved;
-  if (!worker_.intake.decoder().decode(message, kMessageFields, place, worker_.intake.received(), worker_.envelope) ||
-      !worker_.intake.resolve(worker_.envelope, defaults, place, resolved) || !add(sequence, worker_.envelope, resolved))
+  if (!worker_.intake.decoder().decode(message, kMessageFields, place, worker_.intake.received(),
+                                       worker_.envelope) ||
+      !worker_.intake.resolve(worker_.envelope, defaults, place, resolved) ||
+      !add(sequence, worker_.envelope, resolved))
     nack(sequence, sequence, worker_.intake.decoder().error(), worker_.envelope.type);
 }
 
@@ -146,11 +163,14 @@ bool Session::add(std::uint64_t sequence, Envelope const& envelope, Resolved con
     flush();
     if (failed_) return true;  // not a fault of the message: it will be sent again
     slot = place();
-    if (!slot) return worker_.intake.decoder().refuse({}, "body", ErrorCode::kTooLarge, "larger than a record can be");
+    if (!slot)
+      return worker_.intake.decoder().refuse({}, "body", ErrorCode::kTooLarge,
+                                             "larger than a record can be");
   }
   records.add(*slot, {.sequence = sequence,
                       .time = resolved.time,
-                      .id_kind = envelope.id.empty() ? codec::record::IdKind::kSequence : codec::record::IdKind::kText,
+                      .id_kind = envelope.id.empty() ? codec::record::IdKind::kSequence
+                                                     : codec::record::IdKind::kText,
                       .id = base::as_bytes(envelope.id),
                       .encoding = envelope.encoding,
                       .body = envelope.body});
@@ -158,8 +178,10 @@ bool Session::add(std::uint64_t sequence, Envelope const& envelope, Resolved con
   return true;
 }
 
-void Session::nack(std::uint64_t first, std::uint64_t last, Error const& error, TypeEntry const* type) {
-  shared_->ingest.accounting().refused(type, Protocol::kAgentWebSocket, error.code, last - first + 1);
+void Session::nack(std::uint64_t first, std::uint64_t last, Error const& error,
+                   TypeEntry const* type) {
+  shared_->ingest.accounting().refused(type, Protocol::kAgentWebSocket, error.code,
+                                       last - first + 1);
   if (!socket_) return;
   write_nack(worker_.out, encoding_, first, last, error);
   send(*socket_, encoding_, worker_.out);
@@ -214,7 +236,8 @@ void Session::hold_back() {
     awaiting_room_ = true;
     worker_.gate.await_room(shared_from_this());
   }
-  if (awaiting_room_ || outstanding_bytes_ >= config.window_bytes || outstanding_messages_ >= config.window_messages)
+  if (awaiting_room_ || outstanding_bytes_ >= config.window_bytes ||
+      outstanding_messages_ >= config.window_messages)
     socket_->pause_reading();
 }
 
@@ -226,7 +249,8 @@ void Session::on_room() {
 void Session::resume() {
   auto const& config = shared_->config;
   if (!socket_ || failed_ || finishing_ || awaiting_room_ || !socket_->reading_paused()) return;
-  if (outstanding_bytes_ <= config.window_bytes / 2 && outstanding_messages_ <= config.window_messages / 2)
+  if (outstanding_bytes_ <= config.window_bytes / 2 &&
+      outstanding_messages_ <= config.window_messages / 2)
     socket_->resume_reading();
 }
 
@@ -291,7 +315,8 @@ void Session::close_if_finished() {
 
 void Session::replaced() {
   worker_.gate.thread().post([self = shared_from_this()] {
-    self->fail(kCloseReplaced, {ErrorCode::kCancelled, "a newer connection of this session took over"});
+    self->fail(kCloseReplaced,
+               {ErrorCode::kCancelled, "a newer connection of this session took over"});
   });
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session: one agent connection from its welcome on: data frames to records, settled records to acks, within the window.
+// Session: one agent connection from its welcome on: data frames to records, settled records to
+// acks, within the window.
 //   Threads:  its io thread; replaced() from any.
-//   Lifetime: shared by the connection's handler and by the gate's waits: settlements may come after the socket has gone.
+//   Lifetime: shared by the connection's handler and by the gate's waits: settlements may come
+//             after the socket has gone.
 #pragma once
 
 #include <memory>
@@ -17,20 +19,22 @@ namespace headrace::ingest::agent_websocket {
 
 using Shared = AgentWebSocket::Shared;
 
-inline constexpr std::uint16_t kCloseBadFrame = 4400, kCloseUnauthenticated = 4401, kCloseDenied = 4403,
-                               kCloseNoHello = 4408, kCloseReplaced = 4409, kCloseThrottled = 4429,
-                               kCloseUnavailable = 4503;
+inline constexpr std::uint16_t kCloseBadFrame = 4400, kCloseUnauthenticated = 4401,
+                               kCloseDenied = 4403, kCloseNoHello = 4408, kCloseReplaced = 4409,
+                               kCloseThrottled = 4429, kCloseUnavailable = 4503;
 
 // Sends an error frame, then closes with `code`.
-void close_with_error(net::WebSocket& socket, std::string& scratch, codec::tape::Encoding encoding, std::uint16_t code,
-                      base::Error const& error);
+void close_with_error(net::WebSocket& socket, std::string& scratch, codec::tape::Encoding encoding,
+                      std::uint16_t code, base::Error const& error);
 // One frame of the connection's kind.
 bool send(net::WebSocket& socket, codec::tape::Encoding encoding, std::string_view frame);
 
-class Session final : public Settler, public SessionOwner, public std::enable_shared_from_this<Session> {
+class Session final : public Settler,
+                      public SessionOwner,
+                      public std::enable_shared_from_this<Session> {
  public:
-  Session(std::shared_ptr<Shared> shared, net::WebSocket& socket, codec::tape::Encoding encoding, identity::PrincipalPtr principal,
-          SourcePtr source, base::Uuid const& session);
+  Session(std::shared_ptr<Shared> shared, net::WebSocket& socket, codec::tape::Encoding encoding,
+          identity::PrincipalPtr principal, SourcePtr source, base::Uuid const& session);
   ~Session() override;
 
   base::Uuid const& id() const { return id_; }
@@ -60,9 +64,11 @@ class Session final : public Settler, public SessionOwner, public std::enable_sh
     std::uint32_t messages = 0, bytes = 0;
   };
   bool open_frame(codec::tape::Value root, std::size_t& count);
-  void take(codec::tape::Value message, std::uint64_t sequence, Place place, Defaults const& defaults);
+  void take(codec::tape::Value message, std::uint64_t sequence, Place place,
+            Defaults const& defaults);
   bool add(std::uint64_t sequence, Envelope const& envelope, Resolved const& resolved);
-  void nack(std::uint64_t first, std::uint64_t last, base::Error const& error, TypeEntry const* type);
+  void nack(std::uint64_t first, std::uint64_t last, base::Error const& error,
+            TypeEntry const* type);
   void flush();
   void ack(std::uint64_t sequence);
   void close_if_finished();
@@ -87,8 +93,8 @@ class Session final : public Settler, public SessionOwner, public std::enable_sh
   std::uint32_t outstanding_messages_ = 0, outstanding_bytes_ = 0;
   codec::tape::Encoding const encoding_;
   bool read_open_ = false;
-  bool failed_ = false;    // takes no more data
-  bool broken_ = false;    // the log failed: nothing after it is settled
+  bool failed_ = false;  // takes no more data
+  bool broken_ = false;  // the log failed: nothing after it is settled
   bool finishing_ = false;
   bool awaiting_room_ = false;
   std::uint16_t finish_code_ = 0;

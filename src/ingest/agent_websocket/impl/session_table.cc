@@ -19,7 +19,8 @@ SessionStatePtr SessionTable::enter(base::Uuid const& session, std::uint32_t epo
       auto const known = hint().value_or(Hint{});
       if (known.epoch > epoch) return nullptr;
       make_room(shard);
-      it = shard.sessions.emplace(session, Entry{std::make_shared<SessionState>(epoch), {}, 0}).first;
+      it = shard.sessions.emplace(session, Entry{std::make_shared<SessionState>(epoch), {}, 0})
+               .first;
       if (known.epoch == epoch) it->second.state->saw(known.last_sequence);
     } else if (it->second.state->epoch() > epoch) {
       return nullptr;
@@ -37,9 +38,12 @@ SessionStatePtr SessionTable::enter(base::Uuid const& session, std::uint32_t epo
 
 void SessionTable::make_room(Shard& shard) {
   if (shard.sessions.size() < std::max<std::size_t>(1, sessions_max_ / kShards)) return;
-  auto const worth = [](auto const& entry) { return std::tuple(!entry.second.owner.expired(), entry.second.used_ns); };
-  auto const least = std::min_element(shard.sessions.begin(), shard.sessions.end(),
-                                      [&](auto const& a, auto const& b) { return worth(a) < worth(b); });
+  auto const worth = [](auto const& entry) {
+    return std::tuple(!entry.second.owner.expired(), entry.second.used_ns);
+  };
+  auto const least =
+      std::min_element(shard.sessions.begin(), shard.sessions.end(),
+                       [&](auto const& a, auto const& b) { return worth(a) < worth(b); });
   shard.sessions.erase(least);
 }
 

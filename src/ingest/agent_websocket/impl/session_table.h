@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// SessionTable: what this process knows of agents' sessions, over their connections and over io threads.
+// SessionTable: what this process knows of agents' sessions, over their connections and over io
+// threads.
 //   Threads:  any; SessionState's numbers are atomic.
-//   Bounds:   sessions_max: those without a connection go first, the longest unused of a shard first.
+//   Bounds:   sessions_max: those without a connection go first, the longest unused of a shard
+//             first.
 #pragma once
 
 #include <array>
@@ -55,10 +57,11 @@ class SessionTable {
     std::uint32_t epoch = 0;
     std::uint64_t last_sequence = 0;
   };
-  // Makes `owner` the carrier of the session and tells the one before. `hint` says what the log knows of a session that is new
-  // here. nullptr: the epoch is below one that was seen.
-  SessionStatePtr enter(base::Uuid const& session, std::uint32_t epoch, std::shared_ptr<SessionOwner> const& owner,
-                        base::Timestamp now, std::function<std::optional<Hint>()> const& hint);
+  // Makes `owner` the carrier of the session and tells the one before. `hint` says what the log
+  // knows of a session that is new here. nullptr: the epoch is below one that was seen.
+  SessionStatePtr enter(base::Uuid const& session, std::uint32_t epoch,
+                        std::shared_ptr<SessionOwner> const& owner, base::Timestamp now,
+                        std::function<std::optional<Hint>()> const& hint);
   std::size_t size() const;
 
  private:

@@ -26,6 +26,7 @@ struct Accepted {
 
 net::Response accepted_response(codec::tape::Encoding encoding, Accepted const& accepted);
 // The whole request was refused because of these messages; status by the first.
-net::Response refused_response(codec::tape::Encoding encoding, std::vector<Refused> const& refused, std::size_t refused_count);
+net::Response refused_response(codec::tape::Encoding encoding, std::vector<Refused> const& refused,
+                               std::size_t refused_count);
 
 }  // namespace headrace::ingest::http_messages
