@@ -29,7 +29,7 @@ class AgentClient:
     def open(self, ws_url: str, ssl=None, headers=None, **hello) -> "AgentClient":
         self.socket = connect(
             ws_url + "/agent", subprotocols=[self.protocol], ssl=ssl, additional_headers=headers, compression=None,
-            open_timeout=30, close_timeout=5, max_size=None, proxy=None,
+            open_timeout=30, close_timeout=5, max_size=None, proxy=None, legacy=True,
         )
         self.send({"type": "hello", "version": 1, "source": self.source, "session": self.session,
                    **({"token": self.token} if self.token else {}), **hello})

@@ -73,9 +73,7 @@ def test_live_feed_shows_what_arrives(server: Server):
         json.loads(feed.recv(timeout=30))  # status or sources: the feed is open
         server.post(message(7, source="other"))
         server.post(message(8, id="seen"))
-        seen = []
-        while not seen:
-            seen = json.loads(feed.recv(timeout=30)).get("messages", [])
+        seen = wait_until(lambda: json.loads(feed.recv(timeout=30)).get("messages"), "the message on the feed")
         assert [(m["id"], m["body"]["n"]) for m in seen] == [("seen", 8)]
 
 
