@@ -167,3 +167,15 @@ test('it comes back after the server was killed, and after it hung', async (t) =
   await server.post(message('kiln', 3));
   await until(async () => (await card(page, 'kiln').locator('.value').first().textContent()) === '3', 'the value after the pause');
 });
+
+test('a server with users asks for a token and takes it', async (t) => {
+  const server = new Server(t);
+  const token = (await server.run('user', 'add', 'alice', '--role', 'viewer')).match(/hr_\S+/)[0];
+  await server.start();
+  const page = await openPage(await openBrowser(t), server);
+  await page.getByLabel(/A token/).fill(token);
+  assert.deepEqual(await seriousViolations(page), []);
+  await page.getByRole('button', { name: 'Open' }).click();
+  await live(page);
+  await page.locator('.receiver').first().waitFor();
+});
