@@ -122,14 +122,16 @@ Result<std::vector<StateChange>> StateFile::load_state() {
 
 Result<void> StateFile::set_state(StateChange const& change) {
   bool const remove = change.value.empty();
-  HEADRACE_TRY(
-      Statement statement,
-      database_.prepare(
-          remove ? "DELETE FROM state WHERE key=?"
-                 : "INSERT INTO state VALUES(?,?) ON CONFLICT DO UPDATE SET value=excluded.value"));
-  statement.bind(1, base::as_bytes(change.key));
-  if (!remove) statement.bind(2, base::as_bytes(change.value));
-  return statement.run();
+  std::optional<Statement>& statement = remove ? remove_state_ : set_state_;
+  if (!statement) {
+    HEADRACE_TRY(statement,
+                 database_.prepare(remove ? "DELETE FROM state WHERE key=?"
+                                          : "INSERT INTO state VALUES(?,?) ON CONFLICT DO UPDATE "
+                                            "SET value=excluded.value"));
+  }
+  statement->bind(1, base::as_bytes(change.key));
+  if (!remove) statement->bind(2, base::as_bytes(change.value));
+  return statement->run();
 }
 
 Result<void> StateFile::insert(NewDeadLetter const& letter, bool confirmed) {

@@ -92,6 +92,7 @@ class StateFile {
 
   mutable std::mutex mutex_;
   sqlite::Database database_;
+  std::optional<sqlite::Statement> set_state_, remove_state_;  // kept: they run for every batch
   DeadLetterTotals totals_;
   std::uint64_t unconfirmed_ = 0;
   std::set<std::uint64_t> in_retry_;
