@@ -23,7 +23,7 @@ function gateway(source) {
 
 try {
   const server = await new Server(t).start('--demo');
-  const page = await openPage(await openBrowser(t), server, { viewport: { width: 1360, height: 1130 }, deviceScaleFactor: 1.5 });
+  const page = await openPage(await openBrowser(t), server, { viewport: { width: 1360, height: 1290 }, deviceScaleFactor: 1.5 });
   const reporters = [validator('validator-07'), validator('validator-12'), gateway('gateway-north')];
   const end = Date.now() + Number(process.env.SECONDS_OF_FLOW ?? 100) * 1000;
   await Promise.all(reporters.map(async (r) => {

@@ -58,8 +58,8 @@ export class Series {
       sum += w * p.value;
       weights += w;
     }
-    // Little weight: the edge of what is known. Fade to nothing there instead of holding the edge's value.
-    return weights === 0 ? 0 : sum / Math.max(weights, 0.6);
+    // Little weight: the edge of what is known. It fades to nothing there instead of beginning with a step.
+    return weights === 0 ? 0 : (sum / weights) * (1 - Math.exp(-3 * weights));
   }
 
   private lowerBound(at: number): number {
