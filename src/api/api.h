@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Api: the REST routes, health, metrics and pages of the public server. What each answers is in src/api/openapi.json, which is
+// Api: the REST routes, health, metrics and pages of the public server. What each answers is in
+//      src/api/openapi.json, which is
 // served at /api/v1/openapi.json and held true by tests/e2e and api_test.cc.
-//   Threads:  construct, start, stop from the controlling thread; routes run on io threads and hand what may block to two pools
-//             ("query" for searches, "side" for the rest). status_json and sources from any thread that may block.
-//   Lifetime: everything in ApiDeps outlives it; it outlives the HttpServer. stop() after HttpServer::stop and before
+//   Threads:  construct, start, stop from the controlling thread; routes run on io threads and hand
+//             what may block to two pools
+//             ("query" for searches, "side" for the rest). status_json and sources from any thread
+//             that may block.
+//   Lifetime: everything in ApiDeps outlives it; it outlives the HttpServer. stop() after
+//             HttpServer::stop and before
 //             IoThreads::stop.
-//   Bounds:   query_threads, query_queue; a reply of messages is streamed in pieces of kPieceBytes, one piece in memory a reply.
+//   Bounds:   query_threads, query_queue; a reply of messages is streamed in pieces of kPieceBytes,
+//             one piece in memory a reply.
 #pragma once
 
 #include <chrono>
@@ -64,14 +69,15 @@ class Api {
   Api(Api const&) = delete;
   Api& operator=(Api const&) = delete;
 
-  // Before the server starts. Adds the server's own numbers to the metrics: `server` must outlive their rendering.
+  // Before the server starts. Adds the server's own numbers to the metrics: `server` must outlive
+  // their rendering.
   void add_routes(net::HttpServer& server);
   void start();
   void stopping();  // /readyz answers 503 from now on
   void stop();      // cancels searches, joins the pools; idempotent
 
-  std::string status_json();                                 // the object of GET /api/v1/status
-  std::vector<receivers::live::LiveSource> live_sources();   // the first 1000
+  std::string status_json();                                // the object of GET /api/v1/status
+  std::vector<receivers::live::LiveSource> live_sources();  // the first 1000
 
   class Impl;
 

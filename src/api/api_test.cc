@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The API over real sockets, with a broker in memory, SQLite, and a receiver that refuses what says "bad".
+// The API over real sockets, with a broker in memory, SQLite, and a receiver that refuses what says
+// "bad".
 #include "api/api.h"
 
 #include <gmock/gmock.h>
@@ -31,13 +32,15 @@ class PickyReceiver final : public dispatch::Receiver {
   explicit PickyReceiver(std::atomic<bool>& picky) : picky_(picky) {}
   base::Result<void> start() override { return {}; }
   bool keeps_state() const override { return false; }
-  base::Result<dispatch::Outcome> consume(dispatch::Batch const& batch, dispatch::Commit const&) override {
+  base::Result<dispatch::Outcome> consume(dispatch::Batch const& batch,
+                                          dispatch::Commit const&) override {
     dispatch::Outcome outcome;
     outcome.fates.assign(batch.messages.size(), dispatch::Fate::kStored);
     for (std::size_t i = 0; i < batch.messages.size(); ++i) {
       if (!picky_ || !codec::record::Body(batch.messages[i].message).find("bad")) continue;
       outcome.fates[i] = dispatch::Fate::kRejected;
-      outcome.rejected.push_back({i, {base::ErrorCode::kInvalidArgument, "it says that it is bad"}});
+      outcome.rejected.push_back(
+          {i, {base::ErrorCode::kInvalidArgument, "it says that it is bad"}});
     }
     return outcome;
   }
@@ -53,20 +56,34 @@ class ApiTest : public testing::Test {
     char name[] = "/tmp/headrace-api-XXXXXX";
     dir_ = ::mkdtemp(name);
     identity_ = identity::Identity::open({.data_dir = dir_}, clock_).value();
-    authenticator_ = std::make_unique<identity::Authenticator>(*identity_, clock_, identity::AuthenticatorOptions{});
+    authenticator_ = std::make_unique<identity::Authenticator>(*identity_, clock_,
+                                                               identity::AuthenticatorOptions{});
     threads_.start();
     model::DataType type;
     type.name = model::DataTypeName::trusted("doors");
-    ingest_ = ingest::Ingest::make({}, {.broker = *broker_, .authenticator = *authenticator_, .metrics = metrics_, .clock = clock_, .threads = threads_},
+    ingest_ = ingest::Ingest::make({},
+                                   {.broker = *broker_,
+                                    .authenticator = *authenticator_,
+                                    .metrics = metrics_,
+                                    .clock = clock_,
+                                    .threads = threads_},
                                    {type})
                   .value();
     store_ = documents::open_sqlite_documents(dir_ + "/archive.db", {}).value();
     make_dispatcher();
     api_ = std::make_unique<Api>(
-        ApiOptions{.version = "1.2.3", .broker_type = "memory", .query_threads = 2, .query_queue = 64},
-        ApiDeps{.threads = threads_, .authenticator = *authenticator_, .broker = *broker_, .dispatcher = *dispatcher_, .ingest = *ingest_,
-                .metrics = metrics_, .clock = clock_, .archives = {{"archive", store_.get()}},
-                .receiver_types = {{"archive", "documents"}, {"picky", "picky"}}, .live = nullptr});
+        ApiOptions{
+            .version = "1.2.3", .broker_type = "memory", .query_threads = 2, .query_queue = 64},
+        ApiDeps{.threads = threads_,
+                .authenticator = *authenticator_,
+                .broker = *broker_,
+                .dispatcher = *dispatcher_,
+                .ingest = *ingest_,
+                .metrics = metrics_,
+                .clock = clock_,
+                .archives = {{"archive", store_.get()}},
+                .receiver_types = {{"archive", "documents"}, {"picky", "picky"}},
+                .live = nullptr});
     net::HttpServerOptions http;
     http.listeners = {{.address = "127.0.0.1", .port = 0, .tls = std::nullopt}};
     http.authorize = [this](net::RequestHead const& head) { return authenticator_->admit(head); };
@@ -76,7 +93,9 @@ class ApiTest : public testing::Test {
     ingest::http_messages::add_route(*server_, *ingest_);
     api_->start();
     EXPECT_TRUE(server_->start().has_value());
-    client_.emplace(net::HttpClient::open("http://127.0.0.1:" + std::to_string(server_->ports().front())).value());
+    client_.emplace(
+        net::HttpClient::open("http://127.0.0.1:" + std::to_string(server_->ports().front()))
+            .value());
   }
 
   void make_dispatcher() {
@@ -88,7 +107,11 @@ class ApiTest : public testing::Test {
     routes[1].receiver = std::make_unique<PickyReceiver>(picky_);
     for (auto& route : routes) route.subscriptions = {{entry.topic, entry.type}};
     dispatcher_ = std::make_unique<dispatch::Dispatcher>(
-        dispatch::Dispatcher::Dependencies{.broker = *broker_, .clock = clock_, .metrics = metrics_, .directory = dir_ + "/dispatch", .seed = 1},
+        dispatch::Dispatcher::Dependencies{.broker = *broker_,
+                                           .clock = clock_,
+                                           .metrics = metrics_,
+                                           .directory = dir_ + "/dispatch",
+                                           .seed = 1},
         std::move(routes));
     EXPECT_TRUE(dispatcher_->start().has_value());
   }
@@ -96,7 +119,8 @@ class ApiTest : public testing::Test {
   ~ApiTest() override {
     server_->stop(std::chrono::seconds(5));
     api_->stop();
-    EXPECT_TRUE(dispatcher_->stop(std::chrono::steady_clock::now() + std::chrono::seconds(10)).has_value());
+    EXPECT_TRUE(
+        dispatcher_->stop(std::chrono::steady_clock::now() + std::chrono::seconds(10)).has_value());
     broker_->stop();
     ingest_->close();
     threads_.stop();
@@ -115,15 +139,21 @@ class ApiTest : public testing::Test {
     if (!reply) return {0, base::to_string(reply.error())};
     return {reply->status, reply->body};
   }
-  void post(std::string const& json) { ASSERT_EQ(ask("POST", "/api/v1/messages", json).status, 200); }
+  void post(std::string const& json) {
+    ASSERT_EQ(ask("POST", "/api/v1/messages", json).status, 200);
+  }
   // Everything was consumed by this receiver.
   void settle(std::string_view receiver) {
     auto const ends = dispatcher_->ends(receiver).value();
-    ASSERT_TRUE(dispatcher_->wait_applied(receiver, ends, std::chrono::steady_clock::now() + std::chrono::seconds(20)).value());
+    ASSERT_TRUE(dispatcher_
+                    ->wait_applied(receiver, ends,
+                                   std::chrono::steady_clock::now() + std::chrono::seconds(20))
+                    .value());
   }
   std::size_t count(std::string const& body) {
     std::size_t n = 0;
-    for (std::size_t at = 0; (at = body.find("\"type\":\"doors\"", at)) != std::string::npos; ++at) ++n;
+    for (std::size_t at = 0; (at = body.find("\"type\":\"doors\"", at)) != std::string::npos; ++at)
+      ++n;
     return n;
   }
 
@@ -145,7 +175,8 @@ class ApiTest : public testing::Test {
 
 TEST_F(ApiTest, WhatWasAcknowledgedIsFoundAtOnce) {
   for (int i = 0; i < 20; ++i) {
-    post(R"({"type":"doors","source":"d1","id":"m)" + std::to_string(i) + R"(","body":{"n":)" + std::to_string(i) + "}}");
+    post(R"({"type":"doors","source":"d1","id":"m)" + std::to_string(i) + R"(","body":{"n":)" +
+         std::to_string(i) + "}}");
     auto const got = ask("GET", "/api/v1/messages?wait=20s&where=n%20%3D%20" + std::to_string(i));
     ASSERT_EQ(got.status, 200);
     EXPECT_EQ(count(got.body), 1u) << got.body;
@@ -158,7 +189,8 @@ TEST_F(ApiTest, LargeRepliesAreStreamedWholeAndInOrder) {
   for (int batch = 0; batch < 5; ++batch) {
     std::string json = "[";
     for (int i = 0; i < 100; ++i)
-      json += (i ? "," : "") + std::string(R"({"type":"doors","source":"d1","body":{"n":)") + std::to_string(batch * 100 + i) + ",\"t\":\"" + text + "\"}}";
+      json += (i ? "," : "") + std::string(R"({"type":"doors","source":"d1","body":{"n":)") +
+              std::to_string(batch * 100 + i) + ",\"t\":\"" + text + "\"}}";
     post(json + "]");
   }
   auto const got = ask("GET", "/api/v1/messages?wait=20s&limit=1000");
@@ -167,19 +199,23 @@ TEST_F(ApiTest, LargeRepliesAreStreamedWholeAndInOrder) {
   auto const root = parser.parse(got.body);
   ASSERT_TRUE(root.has_value()) << root.error().context;
   std::int64_t next = 0;
-  for (auto const message : root->find("messages")->elements()) EXPECT_EQ(message.find("body")->find("n")->as_int64(), next++);
+  for (auto const message : root->find("messages")->elements())
+    EXPECT_EQ(message.find("body")->find("n")->as_int64(), next++);
   EXPECT_EQ(next, 500);
   EXPECT_TRUE(root->find("next")->is_null());
 }
 
 TEST_F(ApiTest, PagesTogetherAreEverything) {
   std::string json = "[";
-  for (int i = 0; i < 25; ++i) json += (i ? "," : "") + std::string(R"({"type":"doors","source":"d1","body":)") + std::to_string(i) + "}";
+  for (int i = 0; i < 25; ++i)
+    json += (i ? "," : "") + std::string(R"({"type":"doors","source":"d1","body":)") +
+            std::to_string(i) + "}";
   post(json + "]");
   std::size_t total = 0, pages = 0;
   std::string cursor, scratch;
   do {
-    auto const got = ask("GET", "/api/v1/messages?wait=20s&order=desc&limit=10&cursor=" + net::percent_encode(cursor));
+    auto const got = ask("GET", "/api/v1/messages?wait=20s&order=desc&limit=10&cursor=" +
+                                    net::percent_encode(cursor));
     ASSERT_EQ(got.status, 200) << got.body;
     total += count(got.body);
     ++pages;
@@ -206,7 +242,8 @@ constexpr Wrong kWrong[] = {
     {"/api/v1/messages?cursor=zzz", "cursor"},
     {"/api/v1/messages?token=zzz", "token: "},
     {"/api/v1/messages?wait=long", "wait: 'long': expected a duration"},
-    {"/api/v1/messages?receiver=picky", "receiver: 'picky' keeps no documents; expected one of archive"},
+    {"/api/v1/messages?receiver=picky",
+     "receiver: 'picky' keeps no documents; expected one of archive"},
     {"/api/v1/messages?source=%zz", "must be followed by two hexadecimal digits"},
     {"/api/v1/receivers/nobody", "nobody", 404},
     {"/api/v1/sources?limit=many", "limit: 'many'"},
@@ -231,7 +268,8 @@ TEST_F(ApiTest, WrongQuestionsAreToldWhatIsWrong) {
 }
 
 TEST_F(ApiTest, DeadLettersAreListedShownSentAgainAndDropped) {
-  post(R"([{"type":"doors","source":"d1","id":"a","body":{"bad":1}},{"type":"doors","source":"d2","id":"b","body":{"bad":2}},
+  post(
+      R"([{"type":"doors","source":"d1","id":"a","body":{"bad":1}},{"type":"doors","source":"d2","id":"b","body":{"bad":2}},
            {"type":"doors","source":"d1","id":"c","body":{"good":1}}])");
   settle("picky");
   auto const list = ask("GET", "/api/v1/deadletters?receiver=picky");
@@ -242,10 +280,12 @@ TEST_F(ApiTest, DeadLettersAreListedShownSentAgainAndDropped) {
   codec::json::Parser parser;
   std::string scratch;
   auto const next = std::string(parser.parse(page.body)->find("next")->text(scratch));
-  EXPECT_THAT(ask("GET", "/api/v1/deadletters?limit=1&cursor=" + next).body, HasSubstr("\"message_id\":\"b\""));
+  EXPECT_THAT(ask("GET", "/api/v1/deadletters?limit=1&cursor=" + next).body,
+              HasSubstr("\"message_id\":\"b\""));
 
   auto const root = parser.parse(list.body).value();
-  auto const first = (*root.find("dead_letters")->elements().begin()).find("id")->as_uint64().value();
+  auto const first =
+      (*root.find("dead_letters")->elements().begin()).find("id")->as_uint64().value();
   auto const path = "/api/v1/deadletters/picky/" + std::to_string(first);
   EXPECT_THAT(ask("GET", path).body, HasSubstr(R"("body":{"bad":1})"));
   EXPECT_EQ(ask("POST", path).status, 404);
@@ -254,15 +294,18 @@ TEST_F(ApiTest, DeadLettersAreListedShownSentAgainAndDropped) {
   picky_ = false;
   EXPECT_EQ(ask("POST", "/api/v1/deadletters/picky/retry").body, R"({"retried":1})");
   auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (dispatcher_->status("picky").value().dead_letters.count != 0 && std::chrono::steady_clock::now() < deadline)
+  while (dispatcher_->status("picky").value().dead_letters.count != 0 &&
+         std::chrono::steady_clock::now() < deadline)
     std::this_thread::yield();
   EXPECT_EQ(ask("GET", "/api/v1/deadletters").body, R"({"dead_letters":[],"next":null})");
 }
 
 TEST_F(ApiTest, HealthDoesNotAskForCredentialsAndTheRestDoes) {
   ASSERT_TRUE(identity_->add_user("test", "somebody", identity::Role::kViewer).has_value());
-  for (auto const* open : {"/healthz", "/readyz", "/"}) EXPECT_EQ(ask("GET", open).status, 200) << open;
-  for (auto const* closed : {"/api/v1/messages", "/api/v1/status", "/api/v1/receivers", "/api/v1/sources", "/api/v1/deadletters", "/metrics"})
+  for (auto const* open : {"/healthz", "/readyz", "/"})
+    EXPECT_EQ(ask("GET", open).status, 200) << open;
+  for (auto const* closed : {"/api/v1/messages", "/api/v1/status", "/api/v1/receivers",
+                             "/api/v1/sources", "/api/v1/deadletters", "/metrics"})
     EXPECT_EQ(ask("GET", closed).status, 401) << closed;
 }
 
@@ -278,12 +321,17 @@ TEST_F(ApiTest, PagesHaveTagsTypesAndAPolicy) {
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(page.header("Content-Encoding"), "gzip");
-  EXPECT_THAT(std::string(page.header("Content-Security-Policy").value_or("")), HasSubstr("default-src 'self'"));
+  EXPECT_THAT(std::string(page.header("Content-Security-Policy").value_or("")),
+              HasSubstr("default-src 'self'"));
   auto const etag = std::string(page.header("ETag").value_or(""));
   ASSERT_FALSE(etag.empty());
-  EXPECT_EQ(client_->get("/", {{"Accept-Encoding", "gzip"}, {"If-None-Match", etag}}).value().status, 304);
-  EXPECT_EQ(client_->get("/", {{"If-None-Match", etag}}).value().status, 200);  // the plain one has another
-  EXPECT_EQ(client_->get("/sources/anything").value().header("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(
+      client_->get("/", {{"Accept-Encoding", "gzip"}, {"If-None-Match", etag}}).value().status,
+      304);
+  EXPECT_EQ(client_->get("/", {{"If-None-Match", etag}}).value().status,
+            200);  // the plain one has another
+  EXPECT_EQ(client_->get("/sources/anything").value().header("Content-Type"),
+            "text/html; charset=utf-8");
 }
 
 TEST_F(ApiTest, MetricsArePrometheusText) {
@@ -291,12 +339,15 @@ TEST_F(ApiTest, MetricsArePrometheusText) {
   auto const got = ask("GET", "/metrics");
   EXPECT_THAT(got.body, HasSubstr("# TYPE headrace_net_requests_total counter"));
   EXPECT_THAT(got.body, HasSubstr("headrace_broker_fenced 0"));
-  static std::regex const line(R"re((#.*|[a-z_0-9]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+|[a-z_0-9]+(\{.*\})? (\+Inf|NaN)))re");
+  static std::regex const line(
+      R"re((#.*|[a-z_0-9]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+|[a-z_0-9]+(\{.*\})? (\+Inf|NaN)))re");
   std::istringstream lines(got.body);
-  for (std::string text; std::getline(lines, text);) EXPECT_TRUE(std::regex_match(text, line)) << text;
+  for (std::string text; std::getline(lines, text);)
+    EXPECT_TRUE(std::regex_match(text, line)) << text;
 }
 
-// The description is held true: replies have the shapes it says, documented paths answer, and no route lacks its description.
+// The description is held true: replies have the shapes it says, documented paths answer, and no
+// route lacks its description.
 class OpenapiTest : public ApiTest {
  protected:
   OpenapiTest() {
@@ -309,7 +360,8 @@ class OpenapiTest : public ApiTest {
 };
 
 TEST_F(OpenapiTest, RepliesHaveTheShapesThatItSays) {
-  post(R"([{"type":"doors","source":"d1","id":"a","body":{"bad":1}},{"type":"doors","source":"d2","body":[1.5,null]}])");
+  post(
+      R"([{"type":"doors","source":"d1","id":"a","body":{"bad":1}},{"type":"doors","source":"d2","body":[1.5,null]}])");
   settle("picky");
   settle("archive");
   struct Call {
@@ -330,7 +382,8 @@ TEST_F(OpenapiTest, RepliesHaveTheShapesThatItSays) {
       {"GET", "/api/v1/status", "/api/v1/status", ""},
       {"GET", "/api/v1/deadletters", "/api/v1/deadletters", ""},
       {"GET", "/api/v1/deadletters/picky/1", "/api/v1/deadletters/{receiver}/{id}", ""},
-      {"POST", "/api/v1/deadletters/picky/1/retry", "/api/v1/deadletters/{receiver}/{id}/retry", ""},
+      {"POST", "/api/v1/deadletters/picky/1/retry", "/api/v1/deadletters/{receiver}/{id}/retry",
+       ""},
       {"DELETE", "/api/v1/deadletters/archive", "/api/v1/deadletters/{receiver}", ""},
       {"POST", "/api/v1/deadletters/archive/retry", "/api/v1/deadletters/{receiver}/retry", ""},
       {"GET", "/api/v1/openapi.json", "/api/v1/openapi.json", ""},
@@ -345,7 +398,8 @@ TEST_F(OpenapiTest, RepliesHaveTheShapesThatItSays) {
     for (auto& c : method) c = static_cast<char>(c - 'A' + 'a');
     auto const operation = root_->find("paths")->find(call.path)->find(method);
     auto const response = operation->find("responses")->find(std::to_string(got.status));
-    ASSERT_TRUE(response.has_value()) << "status " << got.status << " is not described: " << got.body;
+    ASSERT_TRUE(response.has_value())
+        << "status " << got.status << " is not described: " << got.body;
     codec::json::Parser parser;
     auto const value = parser.parse(got.body);
     ASSERT_TRUE(value.has_value()) << got.body;
@@ -376,21 +430,26 @@ TEST_F(OpenapiTest, EveryDocumentedPathAnswers) {
 TEST_F(OpenapiTest, EveryRouteIsDocumented) {
   std::set<std::string> documented;
   std::string scratch;
-  for (auto const [path, operations] : root_->find("paths")->members()) documented.emplace(path.text(scratch));
+  for (auto const [path, operations] : root_->find("paths")->members())
+    documented.emplace(path.text(scratch));
   static std::regex const literal(R"re("(/(?:api/v1/[^"]*|live|metrics|healthz|readyz)[^"]*)")re");
   std::size_t routes = 0;
   for (auto const& entry : std::filesystem::recursive_directory_iterator("src")) {
     auto const path = entry.path().string();
-    if (!path.ends_with(".cc") || path.find("test") != path.npos || path.find("src/app") == 0) continue;
+    if (!path.ends_with(".cc") || path.find("test") != path.npos || path.find("src/app") == 0)
+      continue;
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
-      if (line.find("route(") == line.npos && line.find("constexpr std::string_view k") == line.npos) continue;
+      if (line.find("route(") == line.npos &&
+          line.find("constexpr std::string_view k") == line.npos)
+        continue;
       std::smatch match;
       if (!std::regex_search(line, match, literal)) continue;
       ++routes;
       auto const prefix = std::regex_replace(match[1].str(), std::regex(R"(/\*?$)"), "/");
       auto const found = documented.lower_bound(prefix);
-      EXPECT_TRUE(found != documented.end() && found->starts_with(prefix)) << path << ": " << match[1];
+      EXPECT_TRUE(found != documented.end() && found->starts_with(prefix))
+          << path << ": " << match[1];
     }
   }
   EXPECT_GE(routes, 10u);

@@ -28,7 +28,8 @@ struct Context {
 };
 
 // Runs `make` on the side pool and sends what it returns.
-inline void answer_from_pool(Context& context, net::Responder responder, std::function<net::Response()> make) {
+inline void answer_from_pool(Context& context, net::Responder responder,
+                             std::function<net::Response()> make) {
   auto shared = std::make_shared<net::Responder>(std::move(responder));
   auto& thread = shared->thread();
   auto const taken = context.side_pool.run([shared, &thread, make = std::move(make)]() mutable {

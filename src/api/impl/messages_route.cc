@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A reply goes out in pieces: a search on the pool fills one piece and ends; the piece is sent; when the peer has taken it, the
-// next search goes on from the cursor. So a slow peer holds neither a thread nor a snapshot of the store.
+// A reply goes out in pieces: a search on the pool fills one piece and ends; the piece is sent;
+// when the peer has taken it, the
+// next search goes on from the cursor. So a slow peer holds neither a thread nor a snapshot of the
+// store.
 #include "api/impl/messages_route.h"
 
 #include <fmt/format.h>
@@ -18,21 +20,23 @@ namespace headrace::api {
 namespace {
 
 constexpr std::size_t kPieceBytes = 256u << 10;
-constexpr std::size_t kWaitingMax = 1'000;  // questions that wait for a store; more are answered at once, as not complete
+constexpr std::size_t kWaitingMax =
+    1'000;  // questions that wait for a store; more are answered at once, as not complete
 constexpr std::size_t kLimitDefault = 100, kLimitMax = 1'000'000;
 
 struct Question {
   Archive archive;
   documents::Query query;
   std::vector<broker::Assignment> see;  // what must be applied before it is asked
-  bool see_known = true;                // false: the receiver has not started, nobody knows what it has
+  bool see_known = true;  // false: the receiver has not started, nobody knows what it has
   std::chrono::nanoseconds fresh_wait{};
 };
 
 base::Result<Archive> find_archive(Context const& context, std::string const& receiver) {
   auto const& archives = context.deps.archives;
   if (archives.empty())
-    return base::Error{base::ErrorCode::kNotFound, "no receiver of type documents is configured: there is nothing to search"};
+    return base::Error{base::ErrorCode::kNotFound,
+                       "no receiver of type documents is configured: there is nothing to search"};
   if (receiver.empty()) return archives.front();
   std::vector<std::string_view> names;
   for (auto const& archive : archives) {
@@ -40,7 +44,8 @@ base::Result<Archive> find_archive(Context const& context, std::string const& re
     names.push_back(archive.receiver);
   }
   return base::Error{base::ErrorCode::kInvalidArgument,
-                     fmt::format("receiver: '{}' keeps no documents; expected one of {}", receiver, fmt::join(names, ", "))};
+                     fmt::format("receiver: '{}' keeps no documents; expected one of {}", receiver,
+                                 fmt::join(names, ", "))};
 }
 
 base::Result<void> read_query(Parameters const& parameters, documents::Query& query) {
@@ -57,7 +62,8 @@ base::Result<void> read_query(Parameters const& parameters, documents::Query& qu
   HEADRACE_TRY(query.where, documents::parse_where(where));
   HEADRACE_TRY(auto const order, parameters.text("order"));
   if (!order.empty() && order != "asc" && order != "desc")
-    return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("order: '{}': expected asc or desc", order)};
+    return base::Error{base::ErrorCode::kInvalidArgument,
+                       fmt::format("order: '{}': expected asc or desc", order)};
   query.order = order == "desc" ? documents::Order::kDescending : documents::Order::kAscending;
   HEADRACE_TRY(query.limit, parameters.number("limit", kLimitDefault, 1, kLimitMax));
   HEADRACE_TRY(query.cursor, parameters.text("cursor"));
@@ -66,8 +72,8 @@ base::Result<void> read_query(Parameters const& parameters, documents::Query& qu
 
 base::Result<Question> read_question(net::RequestHead const& head, Context const& context) {
   HEADRACE_TRY(auto const parameters,
-               Parameters::read(head, {"type", "source", "from", "to", "where", "limit", "cursor", "order", "token", "wait",
-                                       "receiver"}));
+               Parameters::read(head, {"type", "source", "from", "to", "where", "limit", "cursor",
+                                       "order", "token", "wait", "receiver"}));
   Question question;
   HEADRACE_TRY(auto const receiver, parameters.text("receiver"));
   HEADRACE_TRY(question.archive, find_archive(context, receiver));
@@ -77,17 +83,20 @@ base::Result<Question> read_question(net::RequestHead const& head, Context const
   if (wait) {
     auto const span = base::parse_duration(*wait);
     if (!span || *span > std::chrono::minutes(1))
-      return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("wait: '{}': expected a duration up to 1m, as 500ms", *wait)};
+      return base::Error{base::ErrorCode::kInvalidArgument,
+                         fmt::format("wait: '{}': expected a duration up to 1m, as 500ms", *wait)};
     question.fresh_wait = *span;
   }
   HEADRACE_TRY(auto const token, parameters.text("token"));
   if (!token.empty()) {
     auto const decoded = ingest::PositionToken::decode(token);
     if (!decoded) return base::Error{decoded.error().code, "token: " + decoded.error().context};
-    for (auto const& entry : decoded->entries()) question.see.push_back({entry.partition, entry.position});
+    for (auto const& entry : decoded->entries())
+      question.see.push_back({entry.partition, entry.position});
     return question;
   }
-  // The ends as they are now; a receiver that has not started yet has none, and then the reply says that it is not complete.
+  // The ends as they are now; a receiver that has not started yet has none, and then the reply says
+  // that it is not complete.
   auto ends = context.deps.dispatcher.ends(question.archive.receiver);
   question.see_known = ends.has_value();
   if (ends) question.see = std::move(*ends);
@@ -109,11 +118,13 @@ class Reply : public std::enable_shared_from_this<Reply> {
     auto self = shared_from_this();
     responder_.on_closed([self] { self->gone_ = true; });
     auto& waiting = context_.waiting_questions;
-    if (!question_.see_known || waiting.load(std::memory_order_relaxed) >= kWaitingMax) return on_fresh(false);
+    if (!question_.see_known || waiting.load(std::memory_order_relaxed) >= kWaitingMax)
+      return on_fresh(false);
     timeout_ = thread_.schedule(question_.fresh_wait, [self] { self->on_fresh(false); });
     waiting.fetch_add(1, std::memory_order_relaxed);
     auto const asked = context_.deps.dispatcher.when_applied(
-        question_.archive.receiver, question_.see, [weak = weak_from_this(), &waiting, &thread = thread_](bool applied) {
+        question_.archive.receiver, question_.see,
+        [weak = weak_from_this(), &waiting, &thread = thread_](bool applied) {
           waiting.fetch_sub(1, std::memory_order_relaxed);
           thread.post([weak, applied] {
             if (auto const reply = weak.lock()) reply->on_fresh(applied);
@@ -151,21 +162,23 @@ class Reply : public std::enable_shared_from_this<Reply> {
   Piece fill() {
     Piece piece;
     question_.query.limit = left_;
-    documents::SearchControl const control{.deadline = std::chrono::steady_clock::now() + context_.options.query_timeout,
-                                           .stop = context_.query_pool.stop_token()};
+    documents::SearchControl const control{
+        .deadline = std::chrono::steady_clock::now() + context_.options.query_timeout,
+        .stop = context_.query_pool.stop_token()};
     piece.text.reserve(4096);
     bool first = first_;
-    piece.end = question_.archive.documents->search(question_.query, control, [&](documents::FoundMessage const& found) {
-      if (!std::exchange(first, false)) piece.text += ',';
-      receivers::live::append_message_json(piece.text, {.id = found.id,
-                                                        .type = found.type,
-                                                        .source = found.source,
-                                                        .time = found.time,
-                                                        .received = found.received,
-                                                        .encoding = found.encoding,
-                                                        .body = found.body});
-      return piece.text.size() < kPieceBytes;
-    });
+    piece.end = question_.archive.documents->search(
+        question_.query, control, [&](documents::FoundMessage const& found) {
+          if (!std::exchange(first, false)) piece.text += ',';
+          receivers::live::append_message_json(piece.text, {.id = found.id,
+                                                            .type = found.type,
+                                                            .source = found.source,
+                                                            .time = found.time,
+                                                            .received = found.received,
+                                                            .encoding = found.encoding,
+                                                            .body = found.body});
+          return piece.text.size() < kPieceBytes;
+        });
     return piece;
   }
 
@@ -184,7 +197,8 @@ class Reply : public std::enable_shared_from_this<Reply> {
       codec::json::append_string(piece.text, *end.next);
     else
       piece.text += "null";
-    piece.text += fmt::format(",\"complete\":{}{}}}", complete_, end.out_of_time ? ",\"timed_out\":true" : "");
+    piece.text += fmt::format(",\"complete\":{}{}}}", complete_,
+                              end.out_of_time ? ",\"timed_out\":true" : "");
     send_last(std::move(piece.text));
   }
 
@@ -212,7 +226,10 @@ class Reply : public std::enable_shared_from_this<Reply> {
 
   void send_last(std::string text) {
     if (!streaming_) {
-      responder_.send({.status = 200, .headers = headers(), .body = "{\"messages\":[" + text, .static_body = {}});
+      responder_.send({.status = 200,
+                       .headers = headers(),
+                       .body = "{\"messages\":[" + text,
+                       .static_body = {}});
     } else if (!gone_) {
       writer_.write(text);
       writer_.finish();
@@ -222,8 +239,11 @@ class Reply : public std::enable_shared_from_this<Reply> {
 
   void fail(base::Error const& error) {
     if (!streaming_) responder_.send(net::error_response(error));
-    if (streaming_) base::log_warn("a reply of messages broke off", {{"error", base::to_string(error)}});
-    finish();  // a streamed reply that is not finished breaks the connection: the peer sees that it is not whole
+    if (streaming_)
+      base::log_warn("a reply of messages broke off", {{"error", base::to_string(error)}});
+    // a streamed reply that is not finished breaks the connection: the peer sees that it is not
+    // whole
+    finish();
   }
 
   // Lets go of what holds this object.
@@ -247,11 +267,14 @@ class Reply : public std::enable_shared_from_this<Reply> {
 }  // namespace
 
 void add_messages_route(net::HttpServer& server, Context& context) {
-  server.route(net::Method::kGet, "/api/v1/messages", [&context](net::Request const& request, net::Responder responder) {
-    auto question = read_question(request, context);
-    if (!question) return responder.send(net::error_response(question.error()));
-    std::shared_ptr<Reply>(new Reply(context, std::move(*question), std::move(responder)))->start();
-  });
+  server.route(
+      net::Method::kGet, "/api/v1/messages",
+      [&context](net::Request const& request, net::Responder responder) {
+        auto question = read_question(request, context);
+        if (!question) return responder.send(net::error_response(question.error()));
+        std::shared_ptr<Reply>(new Reply(context, std::move(*question), std::move(responder)))
+            ->start();
+      });
 }
 
 }  // namespace headrace::api

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of the web interface, embedded by cmake/EmbedPages.cmake; and openapi.json. Threads: constants.
+// The files of the web interface, embedded by cmake/EmbedPages.cmake; and openapi.json. Threads:
+// constants.
 #pragma once
 
 #include <span>

@@ -23,15 +23,19 @@ std::optional<T> whole(std::string_view text) {
 
 }  // namespace
 
-base::Result<Parameters> Parameters::read(net::RequestHead const& head, std::initializer_list<std::string_view> known) {
+base::Result<Parameters> Parameters::read(net::RequestHead const& head,
+                                          std::initializer_list<std::string_view> known) {
   Parameters parameters;
   HEADRACE_TRY(parameters.all_, head.parameters());
   for (auto const& [name, value] : parameters.all_) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     auto const near = ingest::nearest(name, {known.begin(), known.end()});
-    if (!near.empty()) return wrong(fmt::format("unknown parameter '{}'; nearest: '{}'", name, near));
-    if (known.size() == 0) return wrong(fmt::format("unknown parameter '{}'; there are none", name));
-    return wrong(fmt::format("unknown parameter '{}'; expected one of {}", name, fmt::join(known, ", ")));
+    if (!near.empty())
+      return wrong(fmt::format("unknown parameter '{}'; nearest: '{}'", name, near));
+    if (known.size() == 0)
+      return wrong(fmt::format("unknown parameter '{}'; there are none", name));
+    return wrong(
+        fmt::format("unknown parameter '{}'; expected one of {}", name, fmt::join(known, ", ")));
   }
   return parameters;
 }
@@ -69,19 +73,22 @@ base::Result<std::optional<base::Timestamp>> Parameters::time(std::string_view n
   if (!value || value->empty()) return std::optional<base::Timestamp>();
   if (auto const ns = whole<std::int64_t>(*value)) return std::optional(base::Timestamp{*ns});
   auto text = *value;
-  if (auto const blank = text.rfind(' '); blank != std::string::npos && blank > 10) text[blank] = '+';  // a "+" that was not escaped
+  if (auto const blank = text.rfind(' '); blank != std::string::npos && blank > 10)
+    text[blank] = '+';  // a "+" that was not escaped
   auto const time = base::parse_rfc3339(text);
   if (time) return std::optional(*time);
-  return wrong(fmt::format("{}: '{}': expected a time as RFC 3339 or in whole nanoseconds since 1970", name, *value));
+  return wrong(fmt::format(
+      "{}: '{}': expected a time as RFC 3339 or in whole nanoseconds since 1970", name, *value));
 }
 
-base::Result<std::size_t> Parameters::number(std::string_view name, std::size_t otherwise, std::size_t least,
-                                             std::size_t most) const {
+base::Result<std::size_t> Parameters::number(std::string_view name, std::size_t otherwise,
+                                             std::size_t least, std::size_t most) const {
   HEADRACE_TRY(auto const value, one(name));
   if (!value) return otherwise;
   auto const number = whole<std::size_t>(*value);
   if (number && *number >= least && *number <= most) return *number;
-  return wrong(fmt::format("{}: '{}': expected a whole number within {}..{}", name, *value, least, most));
+  return wrong(
+      fmt::format("{}: '{}': expected a whole number within {}..{}", name, *value, least, most));
 }
 
 base::Result<std::optional<bool>> Parameters::flag(std::string_view name) const {

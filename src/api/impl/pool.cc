@@ -12,7 +12,8 @@ Pool::Pool(std::string name, std::size_t threads, std::size_t queue_max)
 void Pool::start() {
   for (std::size_t i = 0; i < threads_count_; ++i) {
     threads_.emplace_back([this] { work(); });
-    pthread_setname_np(threads_.back().native_handle(), fmt::format("{}-{}", name_, i).substr(0, 15).c_str());
+    pthread_setname_np(threads_.back().native_handle(),
+                       fmt::format("{}-{}", name_, i).substr(0, 15).c_str());
   }
 }
 
@@ -31,9 +32,11 @@ void Pool::stop() {
 base::Result<void> Pool::run(std::function<void()> job) {
   {
     std::lock_guard const lock(mutex_);
-    if (stop_.stop_requested()) return base::Error{base::ErrorCode::kCancelled, "the server is stopping"};
+    if (stop_.stop_requested())
+      return base::Error{base::ErrorCode::kCancelled, "the server is stopping"};
     if (queue_.size() >= queue_max_)
-      return base::Error{base::ErrorCode::kOverloaded, fmt::format("{} questions are waiting already", queue_max_)};
+      return base::Error{base::ErrorCode::kOverloaded,
+                         fmt::format("{} questions are waiting already", queue_max_)};
     queue_.push_back(std::move(job));
   }
   changed_.notify_one();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pool: a few threads for work that may block, with a bounded queue.
-//   Threads:  run() from any thread.   Lifetime: stop() asks `stopping()` to say so, drops what waits and joins; idempotent.
+//   Threads:  run() from any thread.   Lifetime: stop() asks `stopping()` to say so, drops what
+//             waits and joins; idempotent.
 //   Errors:   overloaded (the queue is full), cancelled (stopped).
 #pragma once
 

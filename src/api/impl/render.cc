@@ -10,7 +10,9 @@ namespace {
 
 using codec::json::JsonWriter;
 
-double seconds(std::chrono::nanoseconds span) { return std::chrono::duration<double>(span).count(); }
+double seconds(std::chrono::nanoseconds span) {
+  return std::chrono::duration<double>(span).count();
+}
 
 std::string_view type_of(Context const& context, std::string_view receiver) {
   for (auto const& [name, type] : context.deps.receiver_types)
@@ -18,7 +20,8 @@ std::string_view type_of(Context const& context, std::string_view receiver) {
   return "";
 }
 
-void member_seconds(JsonWriter& w, std::string_view name, std::optional<std::chrono::nanoseconds> span) {
+void member_seconds(JsonWriter& w, std::string_view name,
+                    std::optional<std::chrono::nanoseconds> span) {
   w.key(name);
   if (span)
     w.value(seconds(*span));
@@ -32,7 +35,10 @@ void member_error(JsonWriter& w, std::optional<base::Error> const& error) {
     w.null();
     return;
   }
-  w.begin_object().member("code", base::name(error->code)).member("message", error->context).end_object();
+  w.begin_object()
+      .member("code", base::name(error->code))
+      .member("message", error->context)
+      .end_object();
 }
 
 void brief_members(JsonWriter& w, Context const& context, dispatch::ReceiverStatus const& s) {
@@ -116,7 +122,8 @@ base::Result<std::string> receiver_json(Context const& context, std::string_view
   return out;
 }
 
-void append_dead_letter(std::string& out, std::string_view receiver, dispatch::DeadLetter const& letter) {
+void append_dead_letter(std::string& out, std::string_view receiver,
+                        dispatch::DeadLetter const& letter) {
   JsonWriter w(out);
   w.begin_object()
       .member("id", letter.id)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes that show state: receivers, sources, status, health, metrics. Threads: as net::Handler. Lifetime: as add_messages_route.
+// Routes that show state: receivers, sources, status, health, metrics. Threads: as net::Handler.
+// Lifetime: as add_messages_route.
 #pragma once
 
 #include "api/impl/context.h"

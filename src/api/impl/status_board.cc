@@ -14,7 +14,9 @@ constexpr std::size_t kSamplesMax = 11;
 }  // namespace
 
 StatusBoard::StatusBoard(Context& context)
-    : context_(context), started_(context.deps.clock.now()), started_steady_(std::chrono::steady_clock::now()) {
+    : context_(context),
+      started_(context.deps.clock.now()),
+      started_steady_(std::chrono::steady_clock::now()) {
   take_sample();
 }
 
@@ -45,7 +47,8 @@ void StatusBoard::run() {
 void StatusBoard::take_sample() {
   Sample sample{.at = std::chrono::steady_clock::now(), .accepted = {}};
   auto& ingest = context_.deps.ingest;
-  for (auto const& entry : ingest.types().entries()) sample.accepted.push_back(ingest.accounting().accepted_messages(*entry));
+  for (auto const& entry : ingest.types().entries())
+    sample.accepted.push_back(ingest.accounting().accepted_messages(*entry));
   samples_.push_back(std::move(sample));
   if (samples_.size() > kSamplesMax) samples_.pop_front();
   cached_.clear();

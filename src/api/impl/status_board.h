@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // StatusBoard: the object of GET /api/v1/status, with rates over the last one and ten seconds.
-//   Threads: json() from any thread that may block; a thread of its own ("status") takes a sample a second.
+//   Threads: json() from any thread that may block; a thread of its own ("status") takes a sample a
+//            second.
 #pragma once
 
 #include <condition_variable>

@@ -11,16 +11,21 @@ namespace {
 
 constexpr char kFooter[] =
     "Examples:\n"
-    "  headrace serve --demo                      serve on http://127.0.0.1:8080 with an agent that reports this machine\n"
+    "  headrace serve --demo                      serve on http://127.0.0.1:8080 with an agent "
+    "that reports this machine\n"
     "  headrace serve --config headrace.yaml      serve as a file says\n"
     "  headrace tail --type system_metrics        show messages as they arrive\n"
     "  headrace deadletters list                  what receivers refused, and why\n\n"
-    "Exit codes: 0 done, 1 failed, 2 the command line or the config is wrong, 3 there is no such thing,\n"
+    "Exit codes: 0 done, 1 failed, 2 the command line or the config is wrong, 3 there is no such "
+    "thing,\n"
     "            4 damage was found, 5 the server cannot be reached.";
 
 class Reader {
  public:
-  explicit Reader(CommandLine& out) : out_(out), app_("Headrace: leads what devices, agents and people report to who keeps it.", "headrace") {
+  explicit Reader(CommandLine& out)
+      : out_(out),
+        app_("Headrace: leads what devices, agents and people report to who keeps it.",
+             "headrace") {
     app_.require_subcommand(1);
     app_.footer(kFooter);
     app_.set_version_flag("--version", "headrace " HEADRACE_VERSION);
@@ -36,7 +41,8 @@ class Reader {
     add_dead_letters();
     add_user();
     add_log();
-    verb(app_, "version", "Print the version.", Verb::kVersion)->footer("Prints \"headrace MAJOR.MINOR.PATCH\" and ends.");
+    verb(app_, "version", "Print the version.", Verb::kVersion)
+        ->footer("Prints \"headrace MAJOR.MINOR.PATCH\" and ends.");
   }
 
   bool read(int argc, char const* const* argv, int& exit_code) {
@@ -59,18 +65,23 @@ class Reader {
   }
 
   void config_options(CLI::App& sub) {
-    sub.add_option("-c,--config", config_, "The config file; without it the defaults hold")->type_name("FILE");
-    sub.add_option("-d,--data", data_, "The data directory; the same as --set data_dir=DIR")->type_name("DIR");
-    sub.add_option("-s,--set", out_.config.overrides, "Override a key of the config; may be repeated")
+    sub.add_option("-c,--config", config_, "The config file; without it the defaults hold")
+        ->type_name("FILE");
+    sub.add_option("-d,--data", data_, "The data directory; the same as --set data_dir=DIR")
+        ->type_name("DIR");
+    sub.add_option("-s,--set", out_.config.overrides,
+                   "Override a key of the config; may be repeated")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
   }
 
   void server_options(CLI::App& sub) {
     config_options(sub);
-    sub.add_option("--server", out_.server, "Address of the server; default: the one that runs on the data directory")
+    sub.add_option("--server", out_.server,
+                   "Address of the server; default: the one that runs on the data directory")
         ->type_name("URL");
-    sub.add_option("--token-file", out_.token_file, "File with the token to send to --server; default: $HEADRACE_TOKEN")
+    sub.add_option("--token-file", out_.token_file,
+                   "File with the token to send to --server; default: $HEADRACE_TOKEN")
         ->type_name("FILE");
   }
 
@@ -78,14 +89,16 @@ class Reader {
     auto* sub = verb(app_, "serve", "Run the server until SIGTERM or SIGINT.", Verb::kServe);
     config_options(*sub);
     sub->add_flag("--demo", out_.demo, "Also report this machine's system metrics");
-    sub->add_option("--print-ports", out_.ports_file, "Write the ports as JSON once they are open: {\"http\":8080}")
+    sub->add_option("--print-ports", out_.ports_file,
+                    "Write the ports as JSON once they are open: {\"http\":8080}")
         ->type_name("FILE");
     sub->footer(
         "Examples:\n"
         "  headrace serve --demo\n"
         "  headrace serve --config headrace.yaml --data /var/lib/headrace\n"
         "  headrace serve --set http.listen=127.0.0.1:0 --print-ports ports.json\n"
-        "SIGTERM and SIGINT stop it within stop_deadline; the second one stops it at once. SIGHUP reads certificates again.");
+        "SIGTERM and SIGINT stop it within stop_deadline; the second one stops it at once. SIGHUP "
+        "reads certificates again.");
   }
 
   void add_agent() {
@@ -93,35 +106,50 @@ class Reader {
     config_options(*sub);
     sub->footer(
         "Examples:\n"
-        "  headrace agent --set agent.server=ws://metrics.example:8080/agent --set agent.token_file=/etc/headrace/token\n"
+        "  headrace agent --set agent.server=ws://metrics.example:8080/agent --set "
+        "agent.token_file=/etc/headrace/token\n"
         "  headrace agent --set agent.collectors.system.period=5s --data /var/lib/headrace-agent\n"
         "While the server is away, messages wait in a spool below the data directory.");
   }
 
   void add_check() {
-    auto* sub = verb(app_, "check", "Name everything that is wrong with a config file.", Verb::kCheck);
-    sub->add_option("file", out_.file, "The file; - for standard input")->required()->type_name("FILE");
-    sub->footer("Prints FILE:LINE:COLUMN: what is wrong, one a line, and exits with 2; with 0 when all is well.");
+    auto* sub =
+        verb(app_, "check", "Name everything that is wrong with a config file.", Verb::kCheck);
+    sub->add_option("file", out_.file, "The file; - for standard input")
+        ->required()
+        ->type_name("FILE");
+    sub->footer(
+        "Prints FILE:LINE:COLUMN: what is wrong, one a line, and exits with 2; with 0 when all is "
+        "well.");
   }
 
   void add_config() {
-    auto* sub = verb(app_, "config", "Print the config in force, with comments; secrets are hidden.", Verb::kConfig);
+    auto* sub =
+        verb(app_, "config", "Print the config in force, with comments; secrets are hidden.",
+             Verb::kConfig);
     config_options(*sub);
-    sub->add_flag("--reference", out_.reference, "Print the page of all keys instead (docs/guide/configuration.md)");
+    sub->add_flag("--reference", out_.reference,
+                  "Print the page of all keys instead (docs/guide/configuration.md)");
     sub->footer("Example:\n  headrace config > headrace.yaml      a file to begin with");
   }
 
   void add_tail() {
-    auto* sub = verb(app_, "tail", "Show messages as they arrive, one JSON object a line.", Verb::kTail);
+    auto* sub =
+        verb(app_, "tail", "Show messages as they arrive, one JSON object a line.", Verb::kTail);
     server_options(*sub);
-    sub->add_option("-t,--type", out_.types, "Only of this data type; may be repeated")->type_name("TYPE")->allow_extra_args(false);
-    sub->add_option("--source", out_.sources, "Only from this source; may be repeated")->type_name("ID")->allow_extra_args(false);
+    sub->add_option("-t,--type", out_.types, "Only of this data type; may be repeated")
+        ->type_name("TYPE")
+        ->allow_extra_args(false);
+    sub->add_option("--source", out_.sources, "Only from this source; may be repeated")
+        ->type_name("ID")
+        ->allow_extra_args(false);
     sub->add_option("-n,--count", out_.count, "End after so many messages")->type_name("N");
     sub->footer("Example:\n  headrace tail --type system_metrics --source node-1 -n 10");
   }
 
   void add_dead_letters() {
-    auto* group = app_.add_subcommand("deadletters", "What receivers refused for good: list, show, retry, drop.");
+    auto* group = app_.add_subcommand("deadletters",
+                                      "What receivers refused for good: list, show, retry, drop.");
     group->require_subcommand(1);
     group->footer(
         "Examples:\n"
@@ -129,7 +157,8 @@ class Reader {
         "  headrace deadletters show archive 17\n"
         "  headrace deadletters retry archive --all\n"
         "  headrace deadletters drop archive 17 18\n"
-        "They go to the server that runs on the data directory; when none does, the data is opened for the command.");
+        "They go to the server that runs on the data directory; when none does, the data is opened "
+        "for the command.");
     auto* list = verb(*group, "list", "List them.", Verb::kDeadLettersList);
     server_options(*list);
     list->add_option("-r,--receiver", out_.receiver, "Only of this receiver")->type_name("NAME");
@@ -139,9 +168,10 @@ class Reader {
       char const *name, *help;
       Verb verb;
     };
-    for (auto const& change : {Change{"show", "Show one with its message.", Verb::kDeadLettersShow},
-                               Change{"retry", "Send them to their receiver again.", Verb::kDeadLettersRetry},
-                               Change{"drop", "Remove them for good.", Verb::kDeadLettersDrop}}) {
+    for (auto const& change :
+         {Change{"show", "Show one with its message.", Verb::kDeadLettersShow},
+          Change{"retry", "Send them to their receiver again.", Verb::kDeadLettersRetry},
+          Change{"drop", "Remove them for good.", Verb::kDeadLettersDrop}}) {
       auto* sub = verb(*group, change.name, change.help, change.verb);
       server_options(*sub);
       sub->add_option("receiver", out_.receiver, "The receiver")->required()->type_name("RECEIVER");
@@ -154,7 +184,8 @@ class Reader {
   }
 
   void add_user() {
-    auto* group = app_.add_subcommand("user", "Who may report and read: add, list, ban, unban, remove, token, revoke.");
+    auto* group = app_.add_subcommand(
+        "user", "Who may report and read: add, list, ban, unban, remove, token, revoke.");
     group->require_subcommand(1);
     group->footer(
         "Examples:\n"
@@ -164,16 +195,21 @@ class Reader {
         "  headrace user revoke node-1 3f2a9c0d      by the token's id\n"
         "As soon as there is a user, every request needs a token.");
     auto* add = user_verb(*group, "add", "Add a user and print a token for it.", Verb::kUserAdd);
-    add->add_option("--role", out_.role, "What it may do")->check(CLI::IsMember({"admin", "agent", "viewer"}))->capture_default_str();
-    add->add_option("--expires", out_.expires, "The token ends after this, as 90d")->type_name("DURATION");
+    add->add_option("--role", out_.role, "What it may do")
+        ->check(CLI::IsMember({"admin", "agent", "viewer"}))
+        ->capture_default_str();
+    add->add_option("--expires", out_.expires, "The token ends after this, as 90d")
+        ->type_name("DURATION");
     auto* list = verb(*group, "list", "List users.", Verb::kUserList);
     server_options(*list);
     list->add_flag("--json", out_.json, "As JSON");
     user_verb(*group, "ban", "Refuse all tokens of a user, at once.", Verb::kUserBan);
     user_verb(*group, "unban", "Take them again.", Verb::kUserUnban);
     user_verb(*group, "remove", "Remove a user with its tokens and claims.", Verb::kUserRemove);
-    auto* token = user_verb(*group, "token", "Make one more token for a user and print it.", Verb::kUserToken);
-    token->add_option("--expires", out_.expires, "It ends after this, as 90d")->type_name("DURATION");
+    auto* token = user_verb(*group, "token", "Make one more token for a user and print it.",
+                            Verb::kUserToken);
+    token->add_option("--expires", out_.expires, "It ends after this, as 90d")
+        ->type_name("DURATION");
     auto* revoke = user_verb(*group, "revoke", "Revoke one token of a user.", Verb::kUserRevoke);
     revoke->add_option("token", out_.token_id, "The token's id: the part between its underscores")
         ->required()
@@ -188,13 +224,17 @@ class Reader {
   }
 
   void add_log() {
-    auto* group = app_.add_subcommand("log", "The stored log: verify, repair. No server may run on it.");
+    auto* group =
+        app_.add_subcommand("log", "The stored log: verify, repair. No server may run on it.");
     group->require_subcommand(1);
     group->footer(
         "Examples:\n"
-        "  headrace log verify --data ./data    reads every byte; exits with 4 when there is damage\n"
-        "  headrace log repair --data ./data    keeps every good record; moves damaged files to data/log/damaged");
-    config_options(*verb(*group, "verify", "Read every byte of the log and name what is damaged.", Verb::kLogVerify));
+        "  headrace log verify --data ./data    reads every byte; exits with 4 when there is "
+        "damage\n"
+        "  headrace log repair --data ./data    keeps every good record; moves damaged files to "
+        "data/log/damaged");
+    config_options(*verb(*group, "verify", "Read every byte of the log and name what is damaged.",
+                         Verb::kLogVerify));
     config_options(*verb(*group, "repair", "Make a damaged log readable again.", Verb::kLogRepair));
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CommandLine: what was asked for, read from argv. Help and mistakes are printed here.
-//   Exit codes of the program: 0 done, 1 it failed, 2 the command line or the config is wrong, 3 no such thing (dead letter, user,
+//   Exit codes of the program: 0 done, 1 it failed, 2 the command line or the config is wrong, 3 no
+//   such thing (dead letter, user,
 //   ...), 4 damage was found (log verify), 5 the server cannot be reached.
 #pragma once
 
@@ -13,7 +14,8 @@
 
 namespace headrace::app {
 
-inline constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitNotFound = 3, kExitDamaged = 4, kExitUnreachable = 5;
+inline constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitNotFound = 3,
+                     kExitDamaged = 4, kExitUnreachable = 5;
 
 enum class Verb : unsigned char {
   kServe,

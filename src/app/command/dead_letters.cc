@@ -21,8 +21,9 @@ std::string text_of(codec::json::Value object, std::string_view key) {
 
 void print_line(codec::json::Value letter) {
   auto const reason = letter.find("reason");
-  fmt::print("{:<12} {:>8}  {}  {:<20} {:<20} {:>3}x  {}: {}\n", text_of(letter, "receiver"), text_of(letter, "id"),
-             text_of(letter, "last_refused"), text_of(letter, "type"), text_of(letter, "source"), text_of(letter, "attempts"),
+  fmt::print("{:<12} {:>8}  {}  {:<20} {:<20} {:>3}x  {}: {}\n", text_of(letter, "receiver"),
+             text_of(letter, "id"), text_of(letter, "last_refused"), text_of(letter, "type"),
+             text_of(letter, "source"), text_of(letter, "attempts"),
              reason ? text_of(*reason, "code") : "", reason ? text_of(*reason, "message") : "");
 }
 
@@ -43,8 +44,10 @@ base::Result<void> list(CommandLine const& line, Remote& remote) {
 
 base::Result<void> show(CommandLine const& line, Remote& remote) {
   for (auto const& id : line.ids) {
-    HEADRACE_TRY(auto const body, remote.request("GET", fmt::format("{}/{}/{}", kPath, net::percent_encode(line.receiver),
-                                                                     net::percent_encode(id))));
+    HEADRACE_TRY(
+        auto const body,
+        remote.request("GET", fmt::format("{}/{}/{}", kPath, net::percent_encode(line.receiver),
+                                          net::percent_encode(id))));
     fmt::print("{}\n", body);
   }
   return {};
@@ -56,7 +59,8 @@ base::Result<void> change(CommandLine const& line, Remote& remote) {
     return base::Error{base::ErrorCode::kInvalidArgument, "which ones? Give their ids, or --all"};
   auto const at = fmt::format("{}/{}", kPath, net::percent_encode(line.receiver));
   auto const one = [&](std::string const& target) -> base::Result<void> {
-    HEADRACE_TRY(auto const body, remote.request(retry ? "POST" : "DELETE", target + (retry ? "/retry" : "")));
+    HEADRACE_TRY(auto const body,
+                 remote.request(retry ? "POST" : "DELETE", target + (retry ? "/retry" : "")));
     fmt::print("{}\n", body);
     return {};
   };

@@ -12,7 +12,8 @@ int run_log(CommandLine const& line) {
   auto const loaded = load_or_complain(line.config);
   if (!loaded) return kExitUsage;
   auto const& path = loaded->config.data_dir;
-  if (auto const missing = base::read_file(base::real_file_system(), path + "/FORMAT", 100); !missing)
+  if (auto const missing = base::read_file(base::real_file_system(), path + "/FORMAT", 100);
+      !missing)
     return complain("there is no data directory at " + path, missing.error());
   auto const dir = DataDir::open(path);
   if (!dir) return complain("a server must not run meanwhile", dir.error());

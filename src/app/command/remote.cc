@@ -70,8 +70,10 @@ base::Result<RemoteAddress> Remote::find(CommandLine const& line, Config const& 
   }
   auto const holder = DataDir::holder(config.data_dir);
   if (!holder || holder->url.empty())
-    return base::Error{base::ErrorCode::kUnavailable,
-                       fmt::format("no server runs on the data directory {}; name one with --server URL", config.data_dir)};
+    return base::Error{
+        base::ErrorCode::kUnavailable,
+        fmt::format("no server runs on the data directory {}; name one with --server URL",
+                    config.data_dir)};
   HEADRACE_TRY(auto token, read_token(config.data_dir + "/admin.token"));
   return RemoteAddress{.url = holder->url, .token = std::move(token), .local = true};
 }
@@ -83,9 +85,11 @@ base::Result<Remote> Remote::open(CommandLine const& line, Config const& config,
     if (!line.server.empty() || DataDir::holder(config.data_dir)) return address.error();
     bool const users = offline == Offline::kUsers;
     if (!users && !std::filesystem::exists(config.data_dir + "/FORMAT"))
-      return base::Error{base::ErrorCode::kNotFound, fmt::format("there is no data directory at {}", config.data_dir)};
+      return base::Error{base::ErrorCode::kNotFound,
+                         fmt::format("there is no data directory at {}", config.data_dir)};
     base::configure_log(base::LogLevel::kError, base::LogFormat::kAuto);
-    HEADRACE_TRY(service, Service::start(config, {.demo = false, .commands = true, .users_only = users}));
+    HEADRACE_TRY(service,
+                 Service::start(config, {.demo = false, .commands = true, .users_only = users}));
     HEADRACE_TRY(auto token, read_token(service->admin_token_path()));
     address = RemoteAddress{.url = service->url(), .token = std::move(token), .local = true};
   }
@@ -95,7 +99,8 @@ base::Result<Remote> Remote::open(CommandLine const& line, Config const& config,
   return remote;
 }
 
-base::Result<std::string> Remote::request(std::string_view method, std::string_view target, std::string_view json) {
+base::Result<std::string> Remote::request(std::string_view method, std::string_view target,
+                                          std::string_view json) {
   net::HeaderFields headers;
   if (!token_.empty()) headers.emplace_back("Authorization", "Bearer " + token_);
   if (!json.empty()) headers.emplace_back("Content-Type", "application/json");
@@ -104,19 +109,24 @@ base::Result<std::string> Remote::request(std::string_view method, std::string_v
   return std::move(reply.body);
 }
 
-base::Result<void> Remote::each(std::string target, std::string_view member, std::uint64_t count_max,
+base::Result<void> Remote::each(std::string target, std::string_view member,
+                                std::uint64_t count_max,
                                 std::function<void(codec::json::Value)> const& each) {
   std::uint64_t count = 0;
   std::string cursor;
   for (;;) {
-    auto const page = cursor.empty() ? target
-                                     : fmt::format("{}{}cursor={}", target, target.find('?') == std::string::npos ? '?' : '&',
-                                                   net::percent_encode(cursor));
+    auto const page = cursor.empty()
+                          ? target
+                          : fmt::format("{}{}cursor={}", target,
+                                        target.find('?') == std::string::npos ? '?' : '&',
+                                        net::percent_encode(cursor));
     HEADRACE_TRY(auto const body, request("GET", page));
     codec::json::Parser parser;
     HEADRACE_TRY(auto const root, parser.parse(body));
     auto const list = root.find(member);
-    if (!list) return base::Error{base::ErrorCode::kInternal, fmt::format("the server's answer has no '{}'", member)};
+    if (!list)
+      return base::Error{base::ErrorCode::kInternal,
+                         fmt::format("the server's answer has no '{}'", member)};
     for (auto const element : list->elements()) {
       each(element);
       if (++count == count_max) return {};
@@ -128,7 +138,8 @@ base::Result<void> Remote::each(std::string target, std::string_view member, std
   }
 }
 
-int with_remote(CommandLine const& line, Remote::Offline offline, std::function<base::Result<void>(Remote&)> const& command) {
+int with_remote(CommandLine const& line, Remote::Offline offline,
+                std::function<base::Result<void>(Remote&)> const& command) {
   auto const loaded = load_or_complain(line.config);
   if (!loaded) return kExitUsage;
   auto remote = Remote::open(line, loaded->config, offline);

@@ -47,7 +47,8 @@ void wait_for_end(Signals& signals, Service& service) {
       return;
     }
     if (auto const done = service.reload_tls(); !done)
-      base::log_error("certificates were not read again", {{"error", base::to_string(done.error())}});
+      base::log_error("certificates were not read again",
+                      {{"error", base::to_string(done.error())}});
     else
       base::log_info("certificates were read again");
   }

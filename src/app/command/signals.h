@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals: SIGTERM, SIGINT and SIGHUP as values, waited for by the main thread. Make it before any other thread.
-//   Threads: wait() from one thread. exit_on_second() starts a thread that ends the process at the next SIGTERM or SIGINT, or when the
+// Signals: SIGTERM, SIGINT and SIGHUP as values, waited for by the main thread. Make it before any
+//          other thread.
+//   Threads: wait() from one thread. exit_on_second() starts a thread that ends the process at the
+//            next SIGTERM or SIGINT, or when the
 //   stop takes longer than `at_most`.
 #pragma once
 
-#include <csignal>
-
 #include <chrono>
+#include <csignal>
 
 namespace headrace::app {
 

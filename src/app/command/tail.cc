@@ -15,7 +15,8 @@ namespace {
 // Prints messages; ends by its promise.
 class TailHandler final : public net::WebSocketHandler {
  public:
-  TailHandler(std::uint64_t count_max, std::promise<base::Result<void>>& ended) : left_(count_max), ended_(ended) {}
+  TailHandler(std::uint64_t count_max, std::promise<base::Result<void>>& ended)
+      : left_(count_max), ended_(ended) {}
 
   void on_open(net::WebSocket& socket) override { socket_ = &socket; }
 
@@ -24,13 +25,15 @@ class TailHandler final : public net::WebSocketHandler {
     if (!root || done_) return;
     if (auto const messages = root->find("messages"))
       for (auto const message : messages->elements()) print(message);
-    if (auto const dropped = root->find("dropped")) fmt::print(stderr, "{} messages were dropped: too slow\n", base::as_text(dropped->raw()));
+    if (auto const dropped = root->find("dropped"))
+      fmt::print(stderr, "{} messages were dropped: too slow\n", base::as_text(dropped->raw()));
     if (std::fflush(stdout) != 0) end({});
   }
 
   void on_closed(net::CloseCode code, std::string_view reason) override {
     end(base::Error{base::ErrorCode::kUnavailable,
-                    fmt::format("the server ended the feed ({}{}{})", static_cast<int>(code), reason.empty() ? "" : ": ", reason)});
+                    fmt::format("the server ended the feed ({}{}{})", static_cast<int>(code),
+                                reason.empty() ? "" : ": ", reason)});
   }
 
  private:
@@ -53,12 +56,15 @@ class TailHandler final : public net::WebSocketHandler {
 };
 
 std::string live_url(RemoteAddress const& address, CommandLine const& line) {
-  auto url = (address.url.starts_with("https") ? "wss" : "ws") + address.url.substr(address.url.find(':'));
+  auto url =
+      (address.url.starts_with("https") ? "wss" : "ws") + address.url.substr(address.url.find(':'));
   while (url.ends_with('/')) url.pop_back();
   url += "/live";
   char separator = '?';
   auto const add = [&](std::string_view name, std::vector<std::string> const& values) {
-    for (auto const& value : values) url += fmt::format("{}{}={}", std::exchange(separator, '&'), name, net::percent_encode(value));
+    for (auto const& value : values)
+      url +=
+          fmt::format("{}{}={}", std::exchange(separator, '&'), name, net::percent_encode(value));
   };
   add("type", line.types);
   add("source", line.sources);
@@ -80,7 +86,8 @@ int run_tail(CommandLine const& line) {
   options.tls.verify = !address->local;
   options.socket.message_bytes_max = 128u << 20;
   options.socket.validate_utf8 = false;  // the parser does
-  if (!address->token.empty()) options.headers.emplace_back("Authorization", "Bearer " + address->token);
+  if (!address->token.empty())
+    options.headers.emplace_back("Authorization", "Bearer " + address->token);
 
   std::promise<base::Result<void>> ended;
   auto result = ended.get_future();
@@ -88,9 +95,9 @@ int run_tail(CommandLine const& line) {
   threads.start();
   std::unique_ptr<net::WebSocketClient> client;
   threads.run_on(0, [&] {
-    client = std::make_unique<net::WebSocketClient>(threads.at(0), std::move(options),
-                                                    std::make_unique<TailHandler>(line.count, ended),
-                                                    [&ended](base::Error const& error) { ended.set_value(error); });
+    client = std::make_unique<net::WebSocketClient>(
+        threads.at(0), std::move(options), std::make_unique<TailHandler>(line.count, ended),
+        [&ended](base::Error const& error) { ended.set_value(error); });
   });
   auto const how = result.get();
   threads.run_on(0, [&] { client.reset(); });

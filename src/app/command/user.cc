@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::string_view kUsers = "/api/v1/users";
 
-std::string user_path(CommandLine const& line) { return fmt::format("{}/{}", kUsers, net::percent_encode(line.user)); }
+std::string user_path(CommandLine const& line) {
+  return fmt::format("{}/{}", kUsers, net::percent_encode(line.user));
+}
 
 std::string text_of(codec::json::Value object, std::string_view key) {
   auto const value = object.find(key);
@@ -37,7 +39,11 @@ base::Result<void> make_token(CommandLine const& line, Remote& remote) {
 
 base::Result<void> add(CommandLine const& line, Remote& remote) {
   std::string body;
-  codec::json::JsonWriter(body).begin_object().member("name", line.user).member("role", line.role).end_object();
+  codec::json::JsonWriter(body)
+      .begin_object()
+      .member("name", line.user)
+      .member("role", line.role)
+      .end_object();
   HEADRACE_TRY_VOID(remote.request("POST", kUsers, body));
   return make_token(line, remote);
 }
@@ -49,19 +55,25 @@ base::Result<void> list(CommandLine const& line, Remote& remote) {
     return {};
   }
   return remote.each(std::string(kUsers), "users", 0, [](codec::json::Value user) {
-    fmt::print("{:<24} {:<7} {:<7} {:>3} tokens  since {}\n", text_of(user, "name"), text_of(user, "role"),
-               text_of(user, "active") == "true" ? "active" : "banned", text_of(user, "tokens"), text_of(user, "created"));
+    fmt::print("{:<24} {:<7} {:<7} {:>3} tokens  since {}\n", text_of(user, "name"),
+               text_of(user, "role"), text_of(user, "active") == "true" ? "active" : "banned",
+               text_of(user, "tokens"), text_of(user, "created"));
   });
 }
 
 base::Result<void> change(CommandLine const& line, Remote& remote) {
   auto const path = user_path(line);
   switch (line.verb) {
-    case Verb::kUserBan: HEADRACE_TRY_VOID(remote.request("PATCH", path, R"({"active":false})")); break;
-    case Verb::kUserUnban: HEADRACE_TRY_VOID(remote.request("PATCH", path, R"({"active":true})")); break;
+    case Verb::kUserBan:
+      HEADRACE_TRY_VOID(remote.request("PATCH", path, R"({"active":false})"));
+      break;
+    case Verb::kUserUnban:
+      HEADRACE_TRY_VOID(remote.request("PATCH", path, R"({"active":true})"));
+      break;
     case Verb::kUserRemove: HEADRACE_TRY_VOID(remote.request("DELETE", path)); break;
     default:
-      HEADRACE_TRY_VOID(remote.request("DELETE", fmt::format("{}/tokens/{}", path, net::percent_encode(line.token_id))));
+      HEADRACE_TRY_VOID(remote.request(
+          "DELETE", fmt::format("{}/tokens/{}", path, net::percent_encode(line.token_id))));
   }
   fmt::print(stderr, "done\n");
   return {};

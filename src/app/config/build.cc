@@ -19,7 +19,9 @@ class Values {
 
   std::string text(std::string_view path) const { return settings_.value(path); }
   bool flag(std::string_view path) const { return parse_bool(text(path)).value(); }
-  std::size_t number(std::string_view path) const { return static_cast<std::size_t>(parse_integer(text(path)).value()); }
+  std::size_t number(std::string_view path) const {
+    return static_cast<std::size_t>(parse_integer(text(path)).value());
+  }
   std::size_t size(std::string_view path) const { return parse_size(text(path)).value(); }
   Span span(std::string_view path) const { return parse_time_span(text(path)).value(); }
   std::vector<std::string> list(std::string_view path) const { return settings_.items(path); }
@@ -34,7 +36,8 @@ void add(std::vector<Problem>& problems, Origin where, std::string what) {
 
 std::string hint(std::string_view name, std::vector<std::string> const& known) {
   if (auto const near = nearest(name, known)) return fmt::format("; nearest: '{}'", *near);
-  return known.empty() ? std::string("; there are none") : fmt::format("; there are {}", fmt::join(known, ", "));
+  return known.empty() ? std::string("; there are none")
+                       : fmt::format("; there are {}", fmt::join(known, ", "));
 }
 
 HttpConfig build_http(Settings const& settings, std::vector<Problem>& problems) {
@@ -51,18 +54,22 @@ HttpConfig build_http(Settings const& settings, std::vector<Problem>& problems) 
                   .header_timeout = v.span("http.header_timeout"),
                   .body_grace = v.span("http.body_grace")};
   for (auto const& text : v.list("http.listen")) http.listen.push_back(parse_listen(text).value());
-  if (http.listen.empty()) add(problems, settings.origin("http.listen"), "http.listen: expected at least one host:port");
+  if (http.listen.empty())
+    add(problems, settings.origin("http.listen"), "http.listen: expected at least one host:port");
   auto const* listen = settings.find("http.listen");
   for (std::size_t i = 0; i < http.listen.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (clashes(http.listen[i], http.listen[j]))
         add(problems, listen->item_origins[i],
-            fmt::format("http.listen: {} clashes with {}", to_string(http.listen[i]), to_string(http.listen[j])));
+            fmt::format("http.listen: {} clashes with {}", to_string(http.listen[i]),
+                        to_string(http.listen[j])));
   if (http.tls_cert.empty() != http.tls_key.empty())
     add(problems, settings.origin(http.tls_cert.empty() ? "http.tls.key" : "http.tls.cert"),
-        fmt::format("http.tls: cert and key go together; {} is missing", http.tls_cert.empty() ? "cert" : "key"));
+        fmt::format("http.tls: cert and key go together; {} is missing",
+                    http.tls_cert.empty() ? "cert" : "key"));
   if (http.tls_self_signed && !http.tls_cert.empty())
-    add(problems, settings.origin("http.tls.self_signed"), "http.tls: expected either self_signed or cert and key, not both");
+    add(problems, settings.origin("http.tls.self_signed"),
+        "http.tls: expected either self_signed or cert and key, not both");
   return http;
 }
 
@@ -79,15 +86,17 @@ std::vector<model::DataType> build_types(Settings const& settings, std::vector<P
     if (durability.empty()) durability = v.text("broker.durability");
     if (v.text("broker.type") == "memory") durability = "memory";
     types.push_back({.name = model::DataTypeName::trusted(name),
-                     .body = v.text(at + ".body") == "points" ? model::BodyKind::kPoints : model::BodyKind::kDocument,
+                     .body = v.text(at + ".body") == "points" ? model::BodyKind::kPoints
+                                                              : model::BodyKind::kDocument,
                      .durability = model::parse_durability(durability).value(),
                      .retention = v.span(at + ".retention"),
-                       .partition_count = static_cast<std::uint32_t>(v.number(at + ".partitions"))});
+                     .partition_count = static_cast<std::uint32_t>(v.number(at + ".partitions"))});
   }
   return types;
 }
 
-ReceiverConfig build_receiver(Settings const& settings, std::string const& name, std::vector<Problem>& problems) {
+ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
+                              std::vector<Problem>& problems) {
   Values const v(settings);
   auto const at = "receivers." + name;
   ReceiverConfig r{.name = name,
@@ -108,13 +117,16 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
   if (auto const good = check_value(name_key, name); !good)
     add(problems, settings.origin(at), fmt::format("{}: {}", at, good.error().context));
   if (r.type.empty())
-    add(problems, settings.origin(at), fmt::format("{}.type: must be given; expected one of documents, live", at));
+    add(problems, settings.origin(at),
+        fmt::format("{}.type: must be given; expected one of documents, live", at));
   if (r.type == "live")
     for (auto const* key : {"store", "path", "required", "from"})
       if (settings.find(at + "." + key) != nullptr)
-        add(problems, settings.origin(at + "." + key), fmt::format("{}.{}: a receiver of type live has no store", at, key));
+        add(problems, settings.origin(at + "." + key),
+            fmt::format("{}.{}: a receiver of type live has no store", at, key));
   if (r.retry_min > r.retry_max)
-    add(problems, settings.origin(at + ".retry_max"), fmt::format("{}: expected retry_min <= retry_max", at));
+    add(problems, settings.origin(at + ".retry_max"),
+        fmt::format("{}: expected retry_min <= retry_max", at));
   return r;
 }
 
@@ -125,16 +137,20 @@ void build_subscriptions(Settings const& settings, Config& config, std::vector<P
   for (auto const& type : settings.names("subscriptions")) {
     auto const at = "subscriptions." + type;
     if (std::find(types.begin(), types.end(), type) == types.end())
-      add(problems, settings.origin(at), fmt::format("{}: unknown data type '{}'{}", at, type, hint(type, types)));
+      add(problems, settings.origin(at),
+          fmt::format("{}: unknown data type '{}'{}", at, type, hint(type, types)));
     auto const* setting = settings.find(at);
     for (std::size_t i = 0; setting && i < setting->items.size(); ++i) {
       auto const& name = setting->items[i];
       auto const to = std::find_if(config.receivers.begin(), config.receivers.end(),
                                    [&](ReceiverConfig const& r) { return r.name == name; });
       if (to == config.receivers.end())
-        add(problems, setting->item_origins[i], fmt::format("{}: unknown receiver '{}'{}", at, name, hint(name, receivers)));
-      else if (std::find(to->data_types.begin(), to->data_types.end(), type) != to->data_types.end())
-        add(problems, setting->item_origins[i], fmt::format("{}: receiver '{}' is named twice", at, name));
+        add(problems, setting->item_origins[i],
+            fmt::format("{}: unknown receiver '{}'{}", at, name, hint(name, receivers)));
+      else if (std::find(to->data_types.begin(), to->data_types.end(), type) !=
+               to->data_types.end())
+        add(problems, setting->item_origins[i],
+            fmt::format("{}: receiver '{}' is named twice", at, name));
       else
         to->data_types.push_back(type);
     }
@@ -147,7 +163,8 @@ void check_live(Settings const& settings, Config const& config, std::vector<Prob
     if (r.type != "live") continue;
     if (!first.empty())
       add(problems, settings.origin("receivers." + r.name),
-          fmt::format("receivers.{}: there is one live feed, and receiver '{}' is it", r.name, first));
+          fmt::format("receivers.{}: there is one live feed, and receiver '{}' is it", r.name,
+                      first));
     first = r.name;
   }
 }
@@ -158,11 +175,13 @@ void check_stores(Settings const& settings, Config const& config, std::vector<Pr
       auto const& [a, b] = std::tie(config.receivers[i], config.receivers[j]);
       if (!a.path.empty() && a.path == b.path)
         add(problems, settings.origin("receivers." + a.name + ".path"),
-            fmt::format("receivers.{}.path: '{}' is the store of receiver '{}' already", a.name, a.path, b.name));
+            fmt::format("receivers.{}.path: '{}' is the store of receiver '{}' already", a.name,
+                        a.path, b.name));
     }
 }
 
-void build_agent_websocket(Settings const& settings, Config& config, std::vector<Problem>& problems) {
+void build_agent_websocket(Settings const& settings, Config& config,
+                           std::vector<Problem>& problems) {
   Values const v(settings);
   std::string const at = "handlers.agent_websocket.";
   config.agent_websocket = {.enabled = v.flag(at + "enabled"),
@@ -173,11 +192,14 @@ void build_agent_websocket(Settings const& settings, Config& config, std::vector
                             .hello_timeout = v.span(at + "hello_timeout")};
   auto const& path = config.agent_websocket.path;
   if (!path.starts_with('/') || path.find_first_of(" ?#") != std::string::npos)
-    add(problems, settings.origin(at + "path"), fmt::format("{}path: '{}': expected a path that begins with /", at, path));
+    add(problems, settings.origin(at + "path"),
+        fmt::format("{}path: '{}': expected a path that begins with /", at, path));
   for (std::string_view taken : {"/", "/live", "/metrics", "/healthz", "/readyz"})
-    if (path == taken) add(problems, settings.origin(at + "path"), fmt::format("{}path: '{}' is taken", at, path));
+    if (path == taken)
+      add(problems, settings.origin(at + "path"), fmt::format("{}path: '{}' is taken", at, path));
   if (path.starts_with("/api/"))
-    add(problems, settings.origin(at + "path"), fmt::format("{}path: '{}': /api/ is taken", at, path));
+    add(problems, settings.origin(at + "path"),
+        fmt::format("{}path: '{}': /api/ is taken", at, path));
 }
 
 BrokerConfig build_broker(Values const& v) {
@@ -198,13 +220,17 @@ void check_broker(Settings const& settings, Config const& config, std::vector<Pr
   auto const check_promise = [&](std::string const& key) {
     auto const* said = settings.find(key);
     if (b.type == "memory" && said != nullptr && said->value != "memory")
-      add(problems, said->origin, fmt::format("{}: a broker of type memory keeps no '{}'; expected memory", key, said->value));
+      add(problems, said->origin,
+          fmt::format("{}: a broker of type memory keeps no '{}'; expected memory", key,
+                      said->value));
   };
   check_promise("broker.durability");
-  for (auto const& type : settings.names("data_types")) check_promise(fmt::format("data_types.{}.durability", type));
+  for (auto const& type : settings.names("data_types"))
+    check_promise(fmt::format("data_types.{}.durability", type));
   if (b.type == "log" && b.disk_budget != 0 && b.disk_budget < 4 * b.segment_bytes)
     add(problems, settings.origin("broker.disk_budget"),
-        fmt::format("broker.disk_budget: expected at least four segments ({} bytes), or 0 for none", 4 * b.segment_bytes));
+        fmt::format("broker.disk_budget: expected at least four segments ({} bytes), or 0 for none",
+                    4 * b.segment_bytes));
 }
 
 model::Limits build_limits(Settings const& settings, std::vector<Problem>& problems) {
@@ -218,7 +244,8 @@ model::Limits build_limits(Settings const& settings, std::vector<Problem>& probl
   limits.nesting_max = v.number("limits.nesting");
   limits.future_max = v.span("limits.future");
   if (limits.body_bytes_max > limits.request_bytes_max)
-    add(problems, settings.origin("limits.body_bytes"), "limits: expected body_bytes <= request_bytes");
+    add(problems, settings.origin("limits.body_bytes"),
+        "limits: expected body_bytes <= request_bytes");
   return limits;
 }
 
@@ -239,13 +266,17 @@ AgentConfig build_agent(Settings const& settings, std::vector<Problem>& problems
                     .system_period = v.span("agent.collectors.system.period"),
                     .system_data_type = v.text("agent.collectors.system.data_type")};
   if (!agent.server.starts_with("ws://") && !agent.server.starts_with("wss://"))
-    add(problems, settings.origin("agent.server"), "agent.server: expected an address that begins with ws:// or wss://");
+    add(problems, settings.origin("agent.server"),
+        "agent.server: expected an address that begins with ws:// or wss://");
   auto const file = v.text("agent.token_file");
   if (file.empty()) return agent;
-  if (!agent.token.empty()) add(problems, settings.origin("agent.token_file"), "agent: expected token or token_file, not both");
+  if (!agent.token.empty())
+    add(problems, settings.origin("agent.token_file"),
+        "agent: expected token or token_file, not both");
   auto const text = base::read_file(base::real_file_system(), file, 4096);
   if (!text)
-    add(problems, settings.origin("agent.token_file"), fmt::format("agent.token_file: cannot be read: {}", text.error().context));
+    add(problems, settings.origin("agent.token_file"),
+        fmt::format("agent.token_file: cannot be read: {}", text.error().context));
   else
     agent.token = text->substr(0, text->find_last_not_of(" \t\r\n") + 1);
   return agent;
@@ -262,8 +293,10 @@ void build_log(Values const& v, Config& config) {
   using enum base::LogLevel;
   using enum base::LogFormat;
   config.log_level = chosen<base::LogLevel>(
-      v.text("log.level"), {{"info", kInfo}, {"debug", kDebug}, {"warn", kWarn}, {"error", kError}, {"off", kOff}});
-  config.log_format = chosen<base::LogFormat>(v.text("log.format"), {{"auto", kAuto}, {"text", kText}, {"json", kJson}});
+      v.text("log.level"),
+      {{"info", kInfo}, {"debug", kDebug}, {"warn", kWarn}, {"error", kError}, {"off", kOff}});
+  config.log_format = chosen<base::LogFormat>(v.text("log.format"),
+                                              {{"auto", kAuto}, {"text", kText}, {"json", kJson}});
 }
 
 }  // namespace
@@ -272,9 +305,11 @@ Config build_config(Settings const& settings, std::vector<Problem>& problems) {
   Values const v(settings);
   Config config;
   config.data_dir = v.text("data_dir");
-  if (config.data_dir.empty()) add(problems, settings.origin("data_dir"), "data_dir: expected a path");
+  if (config.data_dir.empty())
+    add(problems, settings.origin("data_dir"), "data_dir: expected a path");
   config.threads = v.number("threads");
-  if (config.threads == 0) config.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
+  if (config.threads == 0)
+    config.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8);
   config.stop_deadline = v.span("stop_deadline");
   config.http = build_http(settings, problems);
   config.data_types = build_types(settings, problems);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From checked settings to typed values, and what no single key can say: unknown names, clashes, things that need one another.
+// From checked settings to typed values, and what no single key can say: unknown names, clashes,
+// things that need one another.
 //   Threads: pure.
 #pragma once
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Config: what the program runs by, as typed values. Made from a file, overrides and defaults; every problem is found before anything
+// Config: what the program runs by, as typed values. Made from a file, overrides and defaults;
+//         every problem is found before anything
 // starts.
 //   Threads: a value.
 #pragma once
@@ -119,7 +120,8 @@ struct Loaded {
 // Reads, checks, builds. A file that cannot be read is a problem too.
 Loaded load_config(ConfigSource const& source);
 // The same from text, for tests and `headrace check -`.
-Loaded load_config_text(std::string const& text, std::string const& file, std::vector<std::string> const& overrides = {});
+Loaded load_config_text(std::string const& text, std::string const& file,
+                        std::vector<std::string> const& overrides = {});
 // "headrace.yaml:3:5: unknown key 'htpp'; nearest: 'http'", one a line.
 std::string to_string(std::vector<Problem> const& problems);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every key of headrace.yaml in one table: path, type, default, bounds, meaning. All else comes from it: the check of a file, the
+// Every key of headrace.yaml in one table: path, type, default, bounds, meaning. All else comes
+// from it: the check of a file, the
 // effective config that `headrace config` prints, and docs/guide/configuration.md.
 //   Threads: constants.
 #pragma once
@@ -28,9 +29,10 @@ struct Key {
   // Segments separated by dots; `*` stands for a name that the file chooses.
   std::string_view path;
   KeyKind kind = KeyKind::kText;
-  std::string_view default_text;  // as one would write it; of a list: separated by commas; empty: none
-  std::string_view bounds;        // "min..max" for numbers (either may be left out), choices for kChoice
-  std::string_view meaning;       // one line
+  std::string_view
+      default_text;          // as one would write it; of a list: separated by commas; empty: none
+  std::string_view bounds;   // "min..max" for numbers (either may be left out), choices for kChoice
+  std::string_view meaning;  // one line
 };
 
 // In the order in which they are shown; keys of one group stand together.

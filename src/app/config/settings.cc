@@ -65,7 +65,8 @@ Key const* find_key(std::string_view path) {
 
 bool is_group(std::string_view path) {
   if (path.empty()) return true;
-  return std::any_of(keys().begin(), keys().end(), [&](Key const& key) { return matches(key.path, path, false); });
+  return std::any_of(keys().begin(), keys().end(),
+                     [&](Key const& key) { return matches(key.path, path, false); });
 }
 
 std::vector<std::string_view> members_of(std::string_view group) {
@@ -76,12 +77,14 @@ std::vector<std::string_view> members_of(std::string_view group) {
     auto rest = key.path;
     for (std::size_t i = 0; i < depth; ++i) rest.remove_prefix(rest.find('.') + 1);
     auto const member = rest.substr(0, rest.find('.'));
-    if (std::find(members.begin(), members.end(), member) == members.end()) members.push_back(member);
+    if (std::find(members.begin(), members.end(), member) == members.end())
+      members.push_back(member);
   }
   return members;
 }
 
-std::optional<std::string> nearest(std::string_view word, std::vector<std::string> const& candidates) {
+std::optional<std::string> nearest(std::string_view word,
+                                   std::vector<std::string> const& candidates) {
   std::optional<std::string> best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (auto const& candidate : candidates) {
@@ -101,8 +104,10 @@ void Settings::put(std::string const& path, Setting setting) {
 void Settings::add_default(std::string_view path, std::string_view value) {
   Setting setting{.raw = std::string(value), .value = std::string(value), .origin = {"default"}};
   setting.key = find_key(path);
-  HEADRACE_ASSERT(setting.key != nullptr || is_group(path), "a default for a key that is not declared");
-  if (setting.key && (setting.key->kind == KeyKind::kNameList || setting.key->kind == KeyKind::kTextList))
+  HEADRACE_ASSERT(setting.key != nullptr || is_group(path),
+                  "a default for a key that is not declared");
+  if (setting.key &&
+      (setting.key->kind == KeyKind::kNameList || setting.key->kind == KeyKind::kTextList))
     setting.items = split(value, ',');
   setting.item_origins.assign(setting.items.size(), setting.origin);
   put(std::string(path), std::move(setting));
@@ -133,7 +138,8 @@ std::vector<std::string> Settings::names(std::string_view map) const {
   for (auto const& path : order_) {
     if (!path.starts_with(prefix)) continue;
     auto name = path.substr(prefix.size(), path.find('.', prefix.size()) - prefix.size());
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
   }
   return names;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Settings: what a config file and --set say, key by key, checked against the table of keys, with the place where each was said.
+// Settings: what a config file and --set say, key by key, checked against the table of keys, with
+//           the place where each was said.
 //   Threads: values.
 #pragma once
 
@@ -27,8 +28,8 @@ struct Problem {
 };
 
 struct Setting {
-  std::string raw{};               // as written, before ${NAME} was replaced: what may be shown
-  std::string value{};             // of scalars
+  std::string raw{};                 // as written, before ${NAME} was replaced: what may be shown
+  std::string value{};               // of scalars
   std::vector<std::string> items{};  // of lists
   std::vector<Origin> item_origins{};
   Origin origin{};
@@ -60,14 +61,16 @@ class Settings {
   std::vector<std::string> order_;
 };
 
-// The key that a path of names stands for ("receivers.archive.type" -> "receivers.*.type"); null when there is none.
+// The key that a path of names stands for ("receivers.archive.type" -> "receivers.*.type"); null
+// when there is none.
 Key const* find_key(std::string_view path);
 // Whether keys lie below this path.
 bool is_group(std::string_view path);
 // The segments that may follow a group; "*" among them when names are free.
 std::vector<std::string_view> members_of(std::string_view group);
 // The candidate nearest to `word`, when it is near enough to be what was meant.
-std::optional<std::string> nearest(std::string_view word, std::vector<std::string> const& candidates);
+std::optional<std::string> nearest(std::string_view word,
+                                   std::vector<std::string> const& candidates);
 std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace headrace::app

@@ -15,7 +15,9 @@ bool is_list(KeyKind kind) {
   return kind == KeyKind::kListen || kind == KeyKind::kTextList || kind == KeyKind::kNameList;
 }
 
-std::string join(std::string const& group, std::string const& name) { return group.empty() ? name : group + "." + name; }
+std::string join(std::string const& group, std::string const& name) {
+  return group.empty() ? name : group + "." + name;
+}
 
 std::string shape_of(YAML::Node const& node) {
   if (node.IsMap()) return "a map";
@@ -35,7 +37,8 @@ class YamlWalk {
   void walk(YAML::Node const& node, std::string const& path) {
     if (auto const* key = find_key(path)) return take(node, path, *key);
     if (node.IsNull()) return name_entry(node, path);
-    if (!node.IsMap()) return problem(node, fmt::format("{}: expected a map, got {}", shown(path), shape_of(node)));
+    if (!node.IsMap())
+      return problem(node, fmt::format("{}: expected a map, got {}", shown(path), shape_of(node)));
     name_entry(node, path);
     std::set<std::string> seen;
     for (auto const& entry : node) {
@@ -44,13 +47,15 @@ class YamlWalk {
         continue;
       }
       auto const name = entry.first.Scalar();
-      if (!seen.insert(name).second) problem(entry.first, fmt::format("'{}' is given twice", join(path, name)));
+      if (!seen.insert(name).second)
+        problem(entry.first, fmt::format("'{}' is given twice", join(path, name)));
       step(entry.first, entry.second, path, name);
     }
   }
 
   // One key below a group.
-  void step(YAML::Node const& name_node, YAML::Node const& value, std::string const& group, std::string const& name) {
+  void step(YAML::Node const& name_node, YAML::Node const& value, std::string const& group,
+            std::string const& name) {
     auto const path = join(group, name);
     bool const dotted = name.find('.') != std::string::npos || name.empty();
     if (!dotted && (find_key(path) || is_group(path))) return walk(value, path);
@@ -67,17 +72,23 @@ class YamlWalk {
     for (auto const& key : keys())
       if (std::string_view(key.path).ends_with("." + name))
         return fmt::format("unknown key '{}'; nearest: '{}'", path, key.path);
-    return fmt::format("unknown key '{}'; expected {}{}", path, candidates.size() > 1 ? "one of " : "",
-                       fmt::join(candidates, ", "));
+    return fmt::format("unknown key '{}'; expected {}{}", path,
+                       candidates.size() > 1 ? "one of " : "", fmt::join(candidates, ", "));
   }
 
   void take(YAML::Node const& node, std::string const& path, Key const& key) {
-    Setting setting{.raw = {}, .value = {}, .items = {}, .item_origins = {}, .origin = place(node), .key = &key};
+    Setting setting{.raw = {},
+                    .value = {},
+                    .items = {},
+                    .item_origins = {},
+                    .origin = place(node),
+                    .key = &key};
     if (is_list(key.kind)) {
       if (!take_items(node, path, key, setting)) return;
     } else {
       if (!node.IsScalar())
-        return problem(node, fmt::format("{}: expected {}, got {}", path, kind_name(key.kind), shape_of(node)));
+        return problem(node, fmt::format("{}: expected {}, got {}", path, kind_name(key.kind),
+                                         shape_of(node)));
       auto value = scalar(node, path, key);
       if (!value) return;
       setting.raw = node.Scalar();
@@ -87,14 +98,16 @@ class YamlWalk {
   }
 
  private:
-  bool take_items(YAML::Node const& node, std::string const& path, Key const& key, Setting& setting) {
+  bool take_items(YAML::Node const& node, std::string const& path, Key const& key,
+                  Setting& setting) {
     if (node.IsMap()) {
       problem(node, fmt::format("{}: expected {}, got a map", path, kind_name(key.kind)));
       return false;
     }
     auto const add = [&](YAML::Node const& item) {
       if (!item.IsScalar())
-        return problem(item, fmt::format("{}: expected {}, got {} in it", path, kind_name(key.kind), shape_of(item)));
+        return problem(item, fmt::format("{}: expected {}, got {} in it", path, kind_name(key.kind),
+                                         shape_of(item)));
       if (auto value = scalar(item, path, key)) {
         setting.raw += (setting.raw.empty() ? "" : ",") + item.Scalar();
         setting.items.push_back(std::move(*value));
@@ -109,7 +122,8 @@ class YamlWalk {
     return !given || !setting.items.empty();  // none was good: that was said
   }
 
-  std::optional<std::string> scalar(YAML::Node const& node, std::string const& path, Key const& key) {
+  std::optional<std::string> scalar(YAML::Node const& node, std::string const& path,
+                                    Key const& key) {
     auto value = expand(node.Scalar());
     if (!value) {
       problem(node, fmt::format("{}: {}", path, value.error().context));
@@ -124,7 +138,12 @@ class YamlWalk {
 
   void name_entry(YAML::Node const& node, std::string const& path) {
     if (path.empty()) return;
-    settings_.put(path, {.raw = {}, .value = {}, .items = {}, .item_origins = {}, .origin = place(node), .key = nullptr});
+    settings_.put(path, {.raw = {},
+                         .value = {},
+                         .items = {},
+                         .item_origins = {},
+                         .origin = place(node),
+                         .key = nullptr});
   }
 
   Origin place(YAML::Node const& node) const {
@@ -132,7 +151,9 @@ class YamlWalk {
     if (!has_places_ || mark.is_null()) return {file_};
     return {file_, mark.line + 1, mark.column + 1};
   }
-  void problem(YAML::Node const& node, std::string what) { problems_.push_back({place(node), std::move(what)}); }
+  void problem(YAML::Node const& node, std::string what) {
+    problems_.push_back({place(node), std::move(what)});
+  }
   static std::string shown(std::string const& path) { return path.empty() ? "the file" : path; }
 
   Settings& settings_;
@@ -141,24 +162,29 @@ class YamlWalk {
   std::vector<Problem>& problems_;
 };
 
-void Settings::add_yaml(std::string const& text, std::string const& file, std::vector<Problem>& problems) {
+void Settings::add_yaml(std::string const& text, std::string const& file,
+                        std::vector<Problem>& problems) {
   try {
     auto const documents = YAML::LoadAll(text);
     if (documents.empty()) return;
-    if (documents.size() > 1) problems.push_back({{file}, "expected one YAML document, got several"});
+    if (documents.size() > 1)
+      problems.push_back({{file}, "expected one YAML document, got several"});
     YamlWalk(*this, file, true, problems).walk(documents.front(), "");
   } catch (YAML::Exception const& error) {
     auto const& mark = error.mark;
-    problems.push_back({{file, mark.line + 1, mark.column + 1}, fmt::format("not YAML: {}", error.msg)});
+    problems.push_back(
+        {{file, mark.line + 1, mark.column + 1}, fmt::format("not YAML: {}", error.msg)});
   }
 }
 
 namespace {
 
-// What --set gives a key: text as it is; lists separated by commas, or as YAML in brackets; groups as YAML.
+// What --set gives a key: text as it is; lists separated by commas, or as YAML in brackets; groups
+// as YAML.
 YAML::Node node_of(std::string_view value, Key const* key) {
   std::string const text(value);
-  if (key == nullptr || (is_list(key->kind) && text.starts_with('[') && text.ends_with(']'))) return YAML::Load(text);
+  if (key == nullptr || (is_list(key->kind) && text.starts_with('[') && text.ends_with(']')))
+    return YAML::Load(text);
   if (!is_list(key->kind)) return YAML::Node(text);
   YAML::Node list(YAML::NodeType::Sequence);
   for (auto const& item : split(value, ',')) list.push_back(item);
@@ -170,7 +196,8 @@ YAML::Node node_of(std::string_view value, Key const* key) {
 void Settings::add_override(std::string_view assignment, std::vector<Problem>& problems) {
   auto const equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    problems.push_back({{fmt::format("--set {}", assignment)}, "expected KEY=VALUE, as http.listen=127.0.0.1:0"});
+    problems.push_back(
+        {{fmt::format("--set {}", assignment)}, "expected KEY=VALUE, as http.listen=127.0.0.1:0"});
     return;
   }
   std::string const path(assignment.substr(0, equals));
@@ -185,7 +212,8 @@ void Settings::add_override(std::string_view assignment, std::vector<Problem>& p
     group = next;
   }
   try {
-    YamlWalk(*this, origin.file, false, problems).walk(node_of(assignment.substr(equals + 1), find_key(path)), path);
+    YamlWalk(*this, origin.file, false, problems)
+        .walk(node_of(assignment.substr(equals + 1), find_key(path)), path);
   } catch (YAML::Exception const& error) {
     problems.push_back({origin, fmt::format("not YAML: {}", error.msg)});
   }

@@ -41,7 +41,8 @@ constexpr Unit kTimeUnits[] = {{"ns", 1},
                                {"d", 86400'000'000'000}};
 
 template <std::size_t kCount>
-base::Result<std::uint64_t> parse_with_unit(std::string_view text, Unit const (&units)[kCount], std::string_view example) {
+base::Result<std::uint64_t> parse_with_unit(std::string_view text, Unit const (&units)[kCount],
+                                            std::string_view example) {
   std::uint64_t number = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   auto const unit = text.substr(static_cast<std::size_t>(end - text.data()));
@@ -70,7 +71,8 @@ base::Result<void> check_bounds(Key const& key, std::int64_t value) {
   auto const least = number_of(key.kind, key.bounds.substr(0, dots));
   auto const most = number_of(key.kind, key.bounds.substr(dots + 2));
   if ((!least || value >= *least) && (!most || value <= *most)) return {};
-  return wrong(fmt::format("out of bounds; expected {} within {}", kind_name(key.kind), key.bounds));
+  return wrong(
+      fmt::format("out of bounds; expected {} within {}", kind_name(key.kind), key.bounds));
 }
 
 base::Result<void> check_choice(Key const& key, std::string_view text) {
@@ -82,22 +84,26 @@ base::Result<void> check_choice(Key const& key, std::string_view text) {
 }
 
 base::Result<void> check_name(std::string_view text) {
-  bool const good = !text.empty() && text.size() <= 64 && text.front() >= 'a' && text.front() <= 'z' &&
-                    std::all_of(text.begin(), text.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-                    });
+  bool const good =
+      !text.empty() && text.size() <= 64 && text.front() >= 'a' && text.front() <= 'z' &&
+      std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+      });
   if (good) return {};
-  return wrong("expected a name: lower-case letters, digits, _ and -, beginning with a letter, at most 64");
+  return wrong(
+      "expected a name: lower-case letters, digits, _ and -, beginning with a letter, at most 64");
 }
 
 }  // namespace
 
 base::Result<std::uint64_t> parse_size(std::string_view text) {
-  return parse_with_unit(text, kSizeUnits, "a size: a whole number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB");
+  return parse_with_unit(text, kSizeUnits,
+                         "a size: a whole number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB");
 }
 
 base::Result<std::chrono::nanoseconds> parse_time_span(std::string_view text) {
-  auto const number = parse_with_unit(text, kTimeUnits, "a duration: a whole number with ns, us, ms, s, m, h or d");
+  auto const number =
+      parse_with_unit(text, kTimeUnits, "a duration: a whole number with ns, us, ms, s, m, h or d");
   if (!number) return number.error();
   return std::chrono::nanoseconds(*number);
 }
@@ -139,11 +145,14 @@ std::string to_string(ListenAddress const& address) {
 }
 
 bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
 }
 
 bool clashes(ListenAddress const& a, ListenAddress const& b) {
-  auto const any = [](std::string const& host) { return host == "0.0.0.0" || host == "::" || host == "*"; };
+  auto const any = [](std::string const& host) {
+    return host == "0.0.0.0" || host == "::" || host == "*";
+  };
   return a.port != 0 && a.port == b.port && (a.host == b.host || any(a.host) || any(b.host));
 }
 
@@ -162,7 +171,9 @@ base::Result<std::string> expand(std::string_view text) {
     }
     std::string const name(text.substr(i + 2, end - i - 2));
     auto const* value = std::getenv(name.c_str());
-    if (value == nullptr) return base::Error{base::ErrorCode::kNotFound, fmt::format("the environment has no '{}'", name)};
+    if (value == nullptr)
+      return base::Error{base::ErrorCode::kNotFound,
+                         fmt::format("the environment has no '{}'", name)};
     out += value;
     i = end + 1;
   }

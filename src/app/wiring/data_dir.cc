@@ -26,7 +26,8 @@ Holder read_holder(int fd) {
   std::string_view rest(text, count > 0 ? static_cast<std::size_t>(count) : 0);
   while (!rest.empty()) {
     auto const line = rest.substr(0, rest.find('\n'));
-    if (line.starts_with("pid ")) std::from_chars(line.data() + 4, line.data() + line.size(), holder.pid);
+    if (line.starts_with("pid "))
+      std::from_chars(line.data() + 4, line.data() + line.size(), holder.pid);
     if (line.starts_with("url ")) holder.url = line.substr(4);
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
   }
@@ -35,7 +36,8 @@ Holder read_holder(int fd) {
 
 }  // namespace
 
-DataDir::DataDir(DataDir&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+DataDir::DataDir(DataDir&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
 
 DataDir::~DataDir() {
   if (fd_ < 0) return;
@@ -53,9 +55,10 @@ base::Result<DataDir> DataDir::open(std::string const& path) {
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     auto const holder = read_holder(fd);
     ::close(std::exchange(dir.fd_, -1));
-    return base::Error{base::ErrorCode::kUnavailable,
-                       fmt::format("the data directory {} is locked by process {}{}", path, holder.pid,
-                                   holder.url.empty() ? "" : ", which serves " + holder.url)};
+    return base::Error{
+        base::ErrorCode::kUnavailable,
+        fmt::format("the data directory {} is locked by process {}{}", path, holder.pid,
+                    holder.url.empty() ? "" : ", which serves " + holder.url)};
   }
   HEADRACE_TRY_VOID(dir.check_format());
   HEADRACE_TRY_VOID(dir.write_holder(""));
@@ -75,7 +78,8 @@ base::Result<void> DataDir::announce(std::string const& url) { return write_hold
 
 base::Result<void> DataDir::write_holder(std::string const& url) {
   auto const text = fmt::format("pid {}\nurl {}\n", ::getpid(), url);
-  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+  if (::ftruncate(fd_, 0) != 0 ||
+      ::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return base::system_error(errno, "write " + file("LOCK"));
   return {};
 }
@@ -90,17 +94,23 @@ base::Result<void> DataDir::check_format() {
     int version = 0;
     bool good = rest.starts_with(kFormatPrefix);
     if (good) rest.remove_prefix(kFormatPrefix.size());
-    good = good && std::from_chars(rest.data(), rest.data() + rest.size(), version).ec == std::errc{} && version >= 1;
+    good = good &&
+           std::from_chars(rest.data(), rest.data() + rest.size(), version).ec == std::errc{} &&
+           version >= 1;
     if (!good)
       return base::Error{base::ErrorCode::kInvalidArgument,
-                         fmt::format("{}: expected '{}{}'; is {} a data directory?", name, kFormatPrefix, kFormat, path_)};
+                         fmt::format("{}: expected '{}{}'; is {} a data directory?", name,
+                                     kFormatPrefix, kFormat, path_)};
     if (version > kFormat)
-      return base::Error{base::ErrorCode::kInvalidArgument,
-                         fmt::format("{} has format {}, this program knows up to {}: it was written by a newer one", path_,
-                                     version, kFormat)};
+      return base::Error{
+          base::ErrorCode::kInvalidArgument,
+          fmt::format(
+              "{} has format {}, this program knows up to {}: it was written by a newer one", path_,
+              version, kFormat)};
     return {};
   }
-  return base::replace_file(fs, name, base::as_bytes(fmt::format("{}{}\n", kFormatPrefix, kFormat)));
+  return base::replace_file(fs, name,
+                            base::as_bytes(fmt::format("{}{}\n", kFormatPrefix, kFormat)));
 }
 
 }  // namespace headrace::app

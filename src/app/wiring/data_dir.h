@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // DataDir: the data directory with its lock and its format version.
-//   Layout:   LOCK (held by flock; says who holds it), FORMAT ("headrace data 1"), log/, documents/, dispatch/, agent/, tls/, and
+//   Layout:   LOCK (held by flock; says who holds it), FORMAT ("headrace data 1"), log/,
+//             documents/, dispatch/, agent/, tls/, and
 //             what identity/ keeps.
 //   Lifetime: the lock goes with the object, or with the process.
 //   Threads:  one.
-//   Errors:   unavailable (locked: names who), invalid_argument (a newer format, or not a data directory), io.
+//   Errors:   unavailable (locked: names who), invalid_argument (a newer format, or not a data
+//             directory), io.
 #pragma once
 
 #include <optional>

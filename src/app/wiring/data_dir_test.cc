@@ -19,7 +19,9 @@ class DataDirTest : public testing::Test {
     char name[] = "/tmp/headrace-data-dir-XXXXXX";
     path_ = std::string(::mkdtemp(name)) + "/data";
   }
-  ~DataDirTest() override { std::filesystem::remove_all(std::filesystem::path(path_).parent_path()); }
+  ~DataDirTest() override {
+    std::filesystem::remove_all(std::filesystem::path(path_).parent_path());
+  }
   std::string path_;
 };
 
@@ -39,7 +41,8 @@ TEST_F(DataDirTest, IsLockedOnceAndSaysWhoHoldsIt) {
   auto const second = DataDir::open(path_);
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().code, base::ErrorCode::kUnavailable);
-  EXPECT_THAT(second.error().context, HasSubstr("is locked by process " + std::to_string(::getpid())));
+  EXPECT_THAT(second.error().context,
+              HasSubstr("is locked by process " + std::to_string(::getpid())));
   EXPECT_THAT(second.error().context, HasSubstr("which serves http://127.0.0.1:1234"));
   auto const holder = DataDir::holder(path_);
   ASSERT_TRUE(holder.has_value());
@@ -48,12 +51,16 @@ TEST_F(DataDirTest, IsLockedOnceAndSaysWhoHoldsIt) {
 }
 
 TEST_F(DataDirTest, TheLockGoesWithTheObject) {
-  { ASSERT_TRUE(DataDir::open(path_).has_value()); }
+  {
+    ASSERT_TRUE(DataDir::open(path_).has_value());
+  }
   EXPECT_FALSE(DataDir::holder(path_).has_value());
   EXPECT_TRUE(DataDir::open(path_).has_value());
 }
 
-TEST_F(DataDirTest, NobodyHoldsWhatIsNotThere) { EXPECT_FALSE(DataDir::holder(path_ + "/nothing").has_value()); }
+TEST_F(DataDirTest, NobodyHoldsWhatIsNotThere) {
+  EXPECT_FALSE(DataDir::holder(path_ + "/nothing").has_value());
+}
 
 struct FormatCase {
   char const* name;

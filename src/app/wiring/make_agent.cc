@@ -6,7 +6,8 @@ namespace headrace::app {
 base::Result<std::unique_ptr<agent::Agent>> make_agent(Config const& config) {
   auto const& a = config.agent;
   if (!a.system_enabled)
-    return base::Error{base::ErrorCode::kInvalidArgument, "agent.collectors: none is enabled; expected at least one"};
+    return base::Error{base::ErrorCode::kInvalidArgument,
+                       "agent.collectors: none is enabled; expected at least one"};
   agent::AgentOptions options;
   options.server = a.server;
   options.token = a.token;

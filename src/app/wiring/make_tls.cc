@@ -33,7 +33,8 @@ base::Result<std::optional<net::TlsFiles>> make_tls(Config const& config, DataDi
   if (!http.tls_self_signed) return std::optional(files);
   HEADRACE_TRY_VOID(base::real_file_system().make_directories(data.file("tls")));
   files = {.certificate_file = data.file("tls/cert.pem"), .key_file = data.file("tls/key.pem")};
-  if (::access(files.certificate_file.c_str(), R_OK) != 0) HEADRACE_TRY_VOID(make_files(config, files));
+  if (::access(files.certificate_file.c_str(), R_OK) != 0)
+    HEADRACE_TRY_VOID(make_files(config, files));
   return std::optional(files);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The certificate that a config asks for: its files, or one made at the first start and kept in the data directory.
+// The certificate that a config asks for: its files, or one made at the first start and kept in the
+// data directory.
 #pragma once
 
 #include <optional>

@@ -81,12 +81,15 @@ base::Result<void> Service::Parts::make_identity() {
   identity_options.limits = config.limits;
   HEADRACE_TRY(identity, identity::Identity::open(std::move(identity_options), clock));
   identity::AuthenticatorOptions authenticator_options;
-  authenticator_options.origin_policy = {.host_names = config.http.allowed_hosts, .origins = config.http.allowed_origins};
-  authenticator = std::make_unique<identity::Authenticator>(*identity, clock, std::move(authenticator_options));
+  authenticator_options.origin_policy = {.host_names = config.http.allowed_hosts,
+                                         .origins = config.http.allowed_origins};
+  authenticator =
+      std::make_unique<identity::Authenticator>(*identity, clock, std::move(authenticator_options));
   for (auto const& address : config.http.listen) {
     if (is_loopback(address.host) || identity->has_users() || options.commands) continue;
     return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("http.listen: {} can be reached from other machines, and there is no user yet; add one first: "
+                       fmt::format("http.listen: {} can be reached from other machines, and there "
+                                   "is no user yet; add one first: "
                                    "headrace user add NAME --role admin --data {}",
                                    to_string(address), config.data_dir)};
   }
@@ -110,7 +113,8 @@ base::Result<void> Service::Parts::make_broker() {
   log.unsettled_bytes_max = b.queue_bytes;
   log.cache_bytes_max = b.cache_bytes;
   log.direct_io = b.direct_io;
-  HEADRACE_TRY(broker, broker::log::make_log_broker(std::move(log), base::real_file_system(), clock));
+  HEADRACE_TRY(broker,
+               broker::log::make_log_broker(std::move(log), base::real_file_system(), clock));
   return {};
 }
 
@@ -134,7 +138,8 @@ void Service::Parts::make_live() {
   receivers::live::LiveOptions live_options;
   live_options.readers_max = config.live.readers_max;
   live_options.queue_bytes = config.live.queue_bytes;
-  live_options.frame_bytes_max = std::min<std::size_t>(live_options.frame_bytes_max, config.live.queue_bytes / 2);
+  live_options.frame_bytes_max =
+      std::min<std::size_t>(live_options.frame_bytes_max, config.live.queue_bytes / 2);
   live_options.frame_every = config.live.frame_every;
   std::vector<std::string> names;
   for (auto const& type : config.data_types) names.push_back(type.name.text());
@@ -147,7 +152,8 @@ void Service::Parts::make_live() {
                                               .sources = [this] { return api->live_sources(); }});
 }
 
-base::Result<std::unique_ptr<dispatch::Receiver>> Service::Parts::make_receiver(ReceiverConfig const& receiver) {
+base::Result<std::unique_ptr<dispatch::Receiver>> Service::Parts::make_receiver(
+    ReceiverConfig const& receiver) {
   if (receiver.type == "live") return live->make_receiver();
   auto path = receiver.path;
   if (path.empty()) {
@@ -237,11 +243,12 @@ base::Result<void> Service::Parts::make_server() {
     if (config.agent_websocket.enabled) {
       auto const& a = config.agent_websocket;
       agent_websocket = std::make_unique<ingest::agent_websocket::AgentWebSocket>(
-          ingest::agent_websocket::Config{.path = a.path,
-                                          .window_messages = static_cast<std::uint32_t>(a.window_messages),
-                                          .window_bytes = static_cast<std::uint32_t>(a.window_bytes),
-                                          .hello_timeout = in_ms(a.hello_timeout),
-                                          .ping_interval = in_ms(a.ping_every)},
+          ingest::agent_websocket::Config{
+              .path = a.path,
+              .window_messages = static_cast<std::uint32_t>(a.window_messages),
+              .window_bytes = static_cast<std::uint32_t>(a.window_bytes),
+              .hello_timeout = in_ms(a.hello_timeout),
+              .ping_interval = in_ms(a.ping_every)},
           *ingest);
       agent_websocket->add_route(*server);
     }
@@ -253,14 +260,16 @@ base::Result<void> Service::Parts::make_server() {
 base::Result<void> Service::Parts::make_demo() {
   if (!options.demo) return {};
   auto agent_config = config;
-  agent_config.agent.server =
-      fmt::format("{}://127.0.0.1:{}{}", config.http.tls() ? "wss" : "ws", server->ports().front(), config.agent_websocket.path);
+  agent_config.agent.server = fmt::format("{}://127.0.0.1:{}{}", config.http.tls() ? "wss" : "ws",
+                                          server->ports().front(), config.agent_websocket.path);
   agent_config.agent.tls_verify = false;  // our own listener
   if (identity->has_users()) {
-    HEADRACE_TRY(auto const token, base::read_file(base::real_file_system(), identity->admin_token_path(), 4096));
+    HEADRACE_TRY(auto const token,
+                 base::read_file(base::real_file_system(), identity->admin_token_path(), 4096));
     agent_config.agent.token = token.substr(0, token.find_last_not_of(" \r\n") + 1);
   }
-  if (agent_config.agent.spool_path.empty()) agent_config.agent.spool_path = data->file("demo-agent");
+  if (agent_config.agent.spool_path.empty())
+    agent_config.agent.spool_path = data->file("demo-agent");
   HEADRACE_TRY(demo_agent, make_agent(agent_config));
   return demo_agent->start();
 }
@@ -290,7 +299,8 @@ base::Result<void> Service::Parts::stop(std::chrono::nanoseconds deadline) {
   if (std::exchange(stopped, true)) return {};
   auto const until = std::chrono::steady_clock::now() + deadline;
   auto const left = [until] {
-    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()));
+    return std::max(milliseconds(0),
+                    std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()));
   };
   if (api) api->stopping();
   if (demo_agent) demo_agent->stop();
@@ -310,7 +320,8 @@ Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Service::~Service() { static_cast<void>(parts_->stop(std::chrono::nanoseconds(0))); }
 
 base::Result<std::unique_ptr<Service>> Service::start(Config config, ServiceOptions options) {
-  std::unique_ptr<Service> service(new Service(std::make_unique<Parts>(std::move(config), options)));
+  std::unique_ptr<Service> service(
+      new Service(std::make_unique<Parts>(std::move(config), options)));
   HEADRACE_TRY_VOID(service->parts_->start());
   if (!options.commands) HEADRACE_TRY_VOID(service->parts_->data->announce(service->url()));
   return service;
@@ -324,11 +335,16 @@ std::string Service::url() const {
   if (parts_->options.commands || shown.host == "0.0.0.0") shown.host = "127.0.0.1";
   if (shown.host == "::") shown.host = "::1";
   shown.port = ports().front();
-  return fmt::format("{}://{}", http.tls() && !parts_->options.commands ? "https" : "http", to_string(shown));
+  return fmt::format("{}://{}", http.tls() && !parts_->options.commands ? "https" : "http",
+                     to_string(shown));
 }
 
-std::string Service::admin_token_path() const { return parts_->identity->admin_token_path().string(); }
+std::string Service::admin_token_path() const {
+  return parts_->identity->admin_token_path().string();
+}
 base::Result<void> Service::reload_tls() { return parts_->server->reload_tls(); }
-base::Result<void> Service::stop(std::chrono::nanoseconds deadline) { return parts_->stop(deadline); }
+base::Result<void> Service::stop(std::chrono::nanoseconds deadline) {
+  return parts_->stop(deadline);
+}
 
 }  // namespace headrace::app

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Service: everything that `headrace serve` runs, made in order by one make function a module, stopped in reverse.
-//   Start:   data directory, identity, io threads, broker, ingest, stores, live feed, dispatch, api, server, demo agent.
-//   Stop:    agent, listeners and connections (what was accepted is settled and answered), questions, dispatch, broker, ingest,
+// Service: everything that `headrace serve` runs, made in order by one make function a module,
+//          stopped in reverse.
+//   Start:   data directory, identity, io threads, broker, ingest, stores, live feed, dispatch,
+//            api, server, demo agent.
+//   Stop:    agent, listeners and connections (what was accepted is settled and answered),
+//            questions, dispatch, broker, ingest,
 //            io threads.
 //   Threads: one controlling thread.
-//   Errors:  of start(): invalid_argument (the config cannot be run: exit code 2), unavailable (locked), io (port in use, disk), corrupt
+//   Errors:  of start(): invalid_argument (the config cannot be run: exit code 2), unavailable
+//            (locked), io (port in use, disk), corrupt
 //            (names the file), ...
 #pragma once
 
@@ -19,8 +23,9 @@
 namespace headrace::app {
 
 struct ServiceOptions {
-  bool demo = false;      // an agent in this process reports this machine
-  bool commands = false;  // for one command on the data: no handlers, one port of loopback that nobody is told
+  bool demo = false;  // an agent in this process reports this machine
+  bool commands =
+      false;  // for one command on the data: no handlers, one port of loopback that nobody is told
   bool users_only = false;  // with commands: nothing but the routes of users
 };
 

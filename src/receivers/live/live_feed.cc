@@ -13,7 +13,8 @@ namespace headrace::receivers::live {
 namespace {
 
 constexpr std::string_view kSubprotocol = "headrace.live.v1";
-constexpr std::uint32_t kPostsMax = 8;  // an io thread that is this far behind gets no more; its readers count the loss
+constexpr std::uint32_t kPostsMax =
+    8;  // an io thread that is this far behind gets no more; its readers count the loss
 
 // "bearer.<token>" among the offered subprotocols.
 std::string token_of(net::RequestHead const& head) {
@@ -23,7 +24,8 @@ std::string token_of(net::RequestHead const& head) {
     auto const comma = offered.find(',');
     auto part = offered.substr(0, comma);
     part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
-    if (part.starts_with("bearer.")) return std::string(part.substr(7, part.find_last_not_of(' ') + 1 - 7));
+    if (part.starts_with("bearer."))
+      return std::string(part.substr(7, part.find_last_not_of(' ') + 1 - 7));
     if (comma == std::string_view::npos) break;
     offered.remove_prefix(comma + 1);
   }
@@ -35,7 +37,8 @@ class LiveReceiver final : public dispatch::Receiver {
   explicit LiveReceiver(Frames& frames) : frames_(frames) {}
   base::Result<void> start() override { return {}; }
   bool keeps_state() const override { return false; }
-  base::Result<dispatch::Outcome> consume(dispatch::Batch const& batch, dispatch::Commit const&) override {
+  base::Result<dispatch::Outcome> consume(dispatch::Batch const& batch,
+                                          dispatch::Commit const&) override {
     frames_.put(batch);
     return dispatch::Outcome{};
   }
@@ -54,7 +57,8 @@ class LiveFeed::Impl {
         deps_(std::move(deps)),
         frames_(options.frame_bytes_max),
         shards_(deps_.threads.count()),
-        dropped_(deps_.metrics.counter("headrace_live_dropped_messages_total", "Messages that slow readers of the feed lost.")),
+        dropped_(deps_.metrics.counter("headrace_live_dropped_messages_total",
+                                       "Messages that slow readers of the feed lost.")),
         session_deps_{.frames = frames_,
                       .identity = deps_.authenticator.identity(),
                       .data_types = deps_.data_types,
@@ -63,13 +67,17 @@ class LiveFeed::Impl {
                       .readers = readers_,
                       .on_reader = [this] { wake(); },
                       .dropped = dropped_,
-                      .frames_sent = deps_.metrics.counter("headrace_live_frames_total", "Frames of messages sent.")} {
-    deps_.metrics.collector("headrace_live_readers", "Open feeds.", "gauge", [this](base::Registry::Emit const& emit) {
-      emit({}, static_cast<double>(readers_.load(std::memory_order_relaxed)));
-    });
+                      .frames_sent = deps_.metrics.counter("headrace_live_frames_total",
+                                                           "Frames of messages sent.")} {
+    deps_.metrics.collector(
+        "headrace_live_readers", "Open feeds.", "gauge", [this](base::Registry::Emit const& emit) {
+          emit({}, static_cast<double>(readers_.load(std::memory_order_relaxed)));
+        });
   }
 
-  void start() { thread_ = std::thread([this] { run(); }); }
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
 
   void stop() {
     {
@@ -80,23 +88,28 @@ class LiveFeed::Impl {
     if (thread_.joinable()) thread_.join();
   }
 
-  std::variant<net::Response, net::Accepted> accept(net::Request const& request, net::IoThread& thread) {
-    auto principal = deps_.authenticator.authenticate(request, identity::Need::kRead, token_of(request));
+  std::variant<net::Response, net::Accepted> accept(net::Request const& request,
+                                                    net::IoThread& thread) {
+    auto principal =
+        deps_.authenticator.authenticate(request, identity::Need::kRead, token_of(request));
     if (!principal) return identity::refusal(principal.error());
     auto filter = filter_of_query(request, deps_.data_types);
     if (!filter) return net::error_response(filter.error());
     if (readers_.load(std::memory_order_relaxed) >= options_.readers_max)
       return net::error_response(
-          {base::ErrorCode::kOverloaded, fmt::format("{} feeds are open; no more are served", options_.readers_max)});
+          {base::ErrorCode::kOverloaded,
+           fmt::format("{} feeds are open; no more are served", options_.readers_max)});
     std::string_view const supported[] = {kSubprotocol};
     net::WebSocketOptions socket;
     socket.message_bytes_max = 64u << 10;
     socket.ping_interval = std::chrono::seconds(20);
-    socket.pending_bytes_max = options_.queue_bytes + (64u << 20);  // has_room() is the bound; one large frame must pass
-    return net::Accepted{.handler = std::make_unique<Session>(session_deps_, shards_[thread.index()], std::move(*filter),
-                                                              std::move(*principal)),
-                         .subprotocol = net::choose_subprotocol(request, supported),
-                         .options = socket};
+    socket.pending_bytes_max =
+        options_.queue_bytes + (64u << 20);  // has_room() is the bound; one large frame must pass
+    return net::Accepted{
+        .handler = std::make_unique<Session>(session_deps_, shards_[thread.index()],
+                                             std::move(*filter), std::move(*principal)),
+        .subprotocol = net::choose_subprotocol(request, supported),
+        .options = socket};
   }
 
   Frames& frames() { return frames_; }
@@ -150,7 +163,8 @@ class LiveFeed::Impl {
     for (auto const& source : sources) {
       all += (all.empty() ? "" : ",") + source.json;
       auto const before = stamps_.find(source.id);
-      if (before == stamps_.end() || before->second != source.stamp) changed += (changed.empty() ? "" : ",") + source.json;
+      if (before == stamps_.end() || before->second != source.stamp)
+        changed += (changed.empty() ? "" : ",") + source.json;
       stamps.emplace(source.id, source.stamp);
     }
     stamps_ = std::move(stamps);
@@ -194,14 +208,19 @@ class LiveFeed::Impl {
   std::thread thread_;
 };
 
-LiveFeed::LiveFeed(LiveOptions options, LiveDeps deps) : impl_(std::make_unique<Impl>(options, std::move(deps))) {}
+LiveFeed::LiveFeed(LiveOptions options, LiveDeps deps)
+    : impl_(std::make_unique<Impl>(options, std::move(deps))) {}
 LiveFeed::~LiveFeed() { impl_->stop(); }
 void LiveFeed::start() { impl_->start(); }
 void LiveFeed::stop() { impl_->stop(); }
 net::WebSocketAcceptor LiveFeed::acceptor() {
-  return [impl = impl_.get()](net::Request const& request, net::IoThread& thread) { return impl->accept(request, thread); };
+  return [impl = impl_.get()](net::Request const& request, net::IoThread& thread) {
+    return impl->accept(request, thread);
+  };
 }
-std::unique_ptr<dispatch::Receiver> LiveFeed::make_receiver() { return std::make_unique<LiveReceiver>(impl_->frames()); }
+std::unique_ptr<dispatch::Receiver> LiveFeed::make_receiver() {
+  return std::make_unique<LiveReceiver>(impl_->frames());
+}
 std::size_t LiveFeed::readers() const { return impl_->readers(); }
 std::uint64_t LiveFeed::dropped_total() const { return impl_->dropped_total(); }
 

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// LiveFeed: messages as they arrive, for browsers and `headrace tail`, over WebSocket. Frames: docs/protocols/live.md.
-//   Way:      a receiver (make_receiver) encodes each message once and puts it into the frame of every filter that wants it; a
-//             thread of the feed's own closes the frames every frame_every and hands them to the io threads of the readers.
-//   Bounds:   readers_max readers; per filter one frame of frame_bytes_max; per reader queue_bytes unsent. What does not fit is
-//             dropped and counted, for the reader and in the metrics. Nobody ever waits for a reader.
+// LiveFeed: messages as they arrive, for browsers and `headrace tail`, over WebSocket. Frames:
+//           docs/protocols/live.md.
+//   Way:      a receiver (make_receiver) encodes each message once and puts it into the frame of
+//             every filter that wants it; a
+//             thread of the feed's own closes the frames every frame_every and hands them to the io
+//             threads of the readers.
+//   Bounds:   readers_max readers; per filter one frame of frame_bytes_max; per reader queue_bytes
+//             unsent. What does not fit is
+//             dropped and counted, for the reader and in the metrics. Nobody ever waits for a
+//             reader.
 //   Cost:     without readers one atomic load a batch, and the thread sleeps.
-//   Threads:  construct, start and stop from the controlling thread. The acceptor runs on io threads, a receiver on its dispatch
-//             thread; status and sources are called on the feed's thread and must be callable from there.
-//   Lifetime: outlives the HttpServer, the receivers that it made, and the run of the IoThreads. stop() before IoThreads::stop().
+//   Threads:  construct, start and stop from the controlling thread. The acceptor runs on io
+//             threads, a receiver on its dispatch
+//             thread; status and sources are called on the feed's thread and must be callable from
+//             there.
+//   Lifetime: outlives the HttpServer, the receivers that it made, and the run of the IoThreads.
+//             stop() before IoThreads::stop().
 #pragma once
 
 #include <chrono>
@@ -28,8 +36,8 @@ namespace headrace::receivers::live {
 
 struct LiveOptions {
   std::size_t readers_max = 256;
-  std::size_t queue_bytes = 1u << 20;         // unsent bytes of one reader
-  std::size_t frame_bytes_max = 256u << 10;   // a frame takes no more messages when it is this large
+  std::size_t queue_bytes = 1u << 20;        // unsent bytes of one reader
+  std::size_t frame_bytes_max = 256u << 10;  // a frame takes no more messages when it is this large
   std::chrono::nanoseconds frame_every = std::chrono::milliseconds(50);
   std::chrono::nanoseconds status_every = std::chrono::seconds(1);
 };
@@ -45,9 +53,9 @@ struct LiveDeps {
   net::IoThreads& threads;
   identity::Authenticator& authenticator;
   base::Registry& metrics;
-  std::vector<std::string> data_types;                // that a filter may name
-  std::function<std::string()> status;                // the object of GET /api/v1/status
-  std::function<std::vector<LiveSource>()> sources;   // a bounded list
+  std::vector<std::string> data_types;               // that a filter may name
+  std::function<std::string()> status;               // the object of GET /api/v1/status
+  std::function<std::vector<LiveSource>()> sources;  // a bounded list
 };
 
 class LiveFeed {

@@ -23,18 +23,31 @@ using testing::HasSubstr;
 // Messages of one record, with what points into it.
 class Deliveries {
  public:
-  Deliveries(std::string_view type, std::string_view source, std::vector<std::string> const& bodies) {
+  Deliveries(std::string_view type, std::string_view source,
+             std::vector<std::string> const& bodies) {
     codec::record::RecordWriter writer;
-    writer.begin({.kind = codec::record::Kind::kMessages, .flags = 0, .principal = "p", .source = source, .producer = {}, .epoch = 1, .received = {2'000'000'000}});
+    writer.begin({.kind = codec::record::Kind::kMessages,
+                  .flags = 0,
+                  .principal = "p",
+                  .source = source,
+                  .producer = {},
+                  .epoch = 1,
+                  .received = {2'000'000'000}});
     std::uint64_t sequence = 1;
     for (auto const& body : bodies)
-      writer.add({.sequence = sequence++, .time = {1'000'000'000}, .id_kind = codec::record::IdKind::kSequence, .id = {}, .encoding = model::BodyEncoding::kJson, .body = base::as_bytes(body)});
+      writer.add({.sequence = sequence++,
+                  .time = {1'000'000'000},
+                  .id_kind = codec::record::IdKind::kSequence,
+                  .id = {},
+                  .encoding = model::BodyEncoding::kJson,
+                  .body = base::as_bytes(body)});
     auto const bytes = writer.finish();
     bytes_.assign(bytes.begin(), bytes.end());
     auto const record = codec::record::RecordView::trusted(bytes_);
     auto message = record.first();
     for (std::size_t i = 0; i < bodies.size(); ++i, message = message.next())
-      list_.push_back({.data_type = type, .record = record, .message = message, .redelivered = false});
+      list_.push_back(
+          {.data_type = type, .record = record, .message = message, .redelivered = false});
   }
   dispatch::Batch batch() const { return {.messages = list_, .events = {}}; }
 
@@ -50,14 +63,16 @@ Filter filter(std::vector<std::string> types, std::vector<std::string> sources =
 TEST(Frames, AMessageGoesToEveryFilterThatWantsIt) {
   Frames frames(1000);
   std::uint64_t first = 0;
-  auto const all = frames.join({}, first), doors = frames.join(filter({"doors"}), first), other = frames.join(filter({}, {"s9"}), first);
+  auto const all = frames.join({}, first), doors = frames.join(filter({"doors"}), first),
+             other = frames.join(filter({}, {"s9"}), first);
   frames.put(Deliveries("doors", "s1", {"1"}).batch());
   frames.put(Deliveries("lamps", "s9", {"2"}).batch());
   std::map<Group const*, std::string> got;
   for (auto const& closed : frames.close()) got[closed.group.get()] = closed.frame->text;
-  EXPECT_EQ(got[doors.get()],
-            R"({"messages":[{"id":"00000000-0000-0000-0000-000000000000.1.1","type":"doors","source":"s1",)"
-            R"("time":"1970-01-01T00:00:01Z","received":"1970-01-01T00:00:02Z","body":1}]})");
+  EXPECT_EQ(
+      got[doors.get()],
+      R"({"messages":[{"id":"00000000-0000-0000-0000-000000000000.1.1","type":"doors","source":"s1",)"
+      R"("time":"1970-01-01T00:00:01Z","received":"1970-01-01T00:00:02Z","body":1}]})");
   EXPECT_THAT(got[all.get()], HasSubstr("},{"));
   EXPECT_THAT(got[other.get()], HasSubstr("\"source\":\"s9\""));
   EXPECT_TRUE(frames.close().empty());
@@ -99,10 +114,14 @@ constexpr FrameCase kFrames[] = {
     {"no filter", "{}", "expected {\"filter\""},
     {"filter is a list", R"({"filter":[]})", "expected {\"filter\""},
     {"unknown key", R"({"filter":{"tipes":[]}})", "filter.tipes: unknown key"},
-    {"types is text", R"({"filter":{"types":"doors"}})", "filter.types: expected an array of strings, got string"},
-    {"a number among types", R"({"filter":{"types":["doors",1]}})", "filter.types[1]: expected a string, got integer"},
-    {"unknown type", R"({"filter":{"types":["dors"]}})", "filter.types[0]: unknown data type 'dors'; nearest: 'doors'"},
-    {"messages is text", R"({"filter":{"messages":"no"}})", "filter.messages: expected a boolean, got string"},
+    {"types is text", R"({"filter":{"types":"doors"}})",
+     "filter.types: expected an array of strings, got string"},
+    {"a number among types", R"({"filter":{"types":["doors",1]}})",
+     "filter.types[1]: expected a string, got integer"},
+    {"unknown type", R"({"filter":{"types":["dors"]}})",
+     "filter.types[0]: unknown data type 'dors'; nearest: 'doors'"},
+    {"messages is text", R"({"filter":{"messages":"no"}})",
+     "filter.messages: expected a boolean, got string"},
     {"root is a list", "[]", "expected {\"filter\""},
     {"too deep", R"({"filter":{"types":[[[[[[[[]]]]]]]]}})", "JSON, byte"},
 };
@@ -155,8 +174,12 @@ class InboxHandler final : public net::WebSocketHandler {
     socket_ = &socket;
     inbox_.put("open");
   }
-  void on_message(net::MessageKind, std::span<char> payload) override { inbox_.put({payload.data(), payload.size()}); }
-  void on_closed(net::CloseCode code, std::string_view) override { inbox_.put("closed " + std::to_string(static_cast<int>(code))); }
+  void on_message(net::MessageKind, std::span<char> payload) override {
+    inbox_.put({payload.data(), payload.size()});
+  }
+  void on_closed(net::CloseCode code, std::string_view) override {
+    inbox_.put("closed " + std::to_string(static_cast<int>(code)));
+  }
 
  private:
   Inbox& inbox_;
@@ -165,18 +188,29 @@ class InboxHandler final : public net::WebSocketHandler {
 
 class LiveFeedTest : public testing::Test {
  protected:
-  explicit LiveFeedTest(LiveOptions options = {.readers_max = 2, .queue_bytes = 64 << 10, .frame_bytes_max = 32 << 10}) {
+  explicit LiveFeedTest(LiveOptions options = {.readers_max = 2,
+                                               .queue_bytes = 64 << 10,
+                                               .frame_bytes_max = 32 << 10}) {
     char name[] = "/tmp/headrace-live-XXXXXX";
     dir_ = ::mkdtemp(name);
     identity_ = identity::Identity::open({.data_dir = dir_}, base::system_clock()).value();
-    authenticator_ = std::make_unique<identity::Authenticator>(*identity_, base::system_clock(), identity::AuthenticatorOptions{});
+    authenticator_ = std::make_unique<identity::Authenticator>(*identity_, base::system_clock(),
+                                                               identity::AuthenticatorOptions{});
     threads_.start();
-    feed_ = std::make_unique<LiveFeed>(options, LiveDeps{.threads = threads_, .authenticator = *authenticator_, .metrics = metrics_, .data_types = {"doors", "lamps"},
-                                                         .status = [] { return std::string(R"({"x":1})"); },
-                                                         .sources = [] { return std::vector<LiveSource>{{"s1", 1, R"({"source":"s1"})"}}; }});
+    feed_ = std::make_unique<LiveFeed>(
+        options,
+        LiveDeps{
+            .threads = threads_,
+            .authenticator = *authenticator_,
+            .metrics = metrics_,
+            .data_types = {"doors", "lamps"},
+            .status = [] { return std::string(R"({"x":1})"); },
+            .sources = [] { return std::vector<LiveSource>{{"s1", 1, R"({"source":"s1"})"}}; }});
     receiver_ = feed_->make_receiver();
     feed_->start();
-    server_ = std::make_unique<net::HttpServer>(threads_, net::HttpServerOptions{.listeners = {{.address = "127.0.0.1", .port = 0, .tls = std::nullopt}}});
+    server_ = std::make_unique<net::HttpServer>(
+        threads_, net::HttpServerOptions{
+                      .listeners = {{.address = "127.0.0.1", .port = 0, .tls = std::nullopt}}});
     server_->websocket("/live", feed_->acceptor());
     EXPECT_TRUE(server_->start().has_value());
   }
@@ -189,16 +223,20 @@ class LiveFeedTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  void connect(std::string const& query, Inbox& inbox, net::WebSocket*& socket, std::vector<std::string> subprotocols = {}) {
+  void connect(std::string const& query, Inbox& inbox, net::WebSocket*& socket,
+               std::vector<std::string> subprotocols = {}) {
     threads_.run_on(0, [&] {
       net::WebSocketClientOptions options;
       options.url = "ws://127.0.0.1:" + std::to_string(server_->ports().front()) + "/live" + query;
       options.subprotocols = std::move(subprotocols);
-      clients_.push_back(std::make_unique<net::WebSocketClient>(threads_.at(0), options, std::make_unique<InboxHandler>(inbox, socket),
-                                                                [&inbox](base::Error const& error) { inbox.put("failed: " + base::to_string(error)); }));
+      clients_.push_back(std::make_unique<net::WebSocketClient>(
+          threads_.at(0), options, std::make_unique<InboxHandler>(inbox, socket),
+          [&inbox](base::Error const& error) { inbox.put("failed: " + base::to_string(error)); }));
     });
   }
-  void put(Deliveries const& deliveries) { ASSERT_TRUE(receiver_->consume(deliveries.batch(), {}).has_value()); }
+  void put(Deliveries const& deliveries) {
+    ASSERT_TRUE(receiver_->consume(deliveries.batch(), {}).has_value());
+  }
 
   std::string dir_;
   base::Registry metrics_;

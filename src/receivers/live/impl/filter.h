@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filter: which messages a reader wants, from query parameters or from a frame. Threads: values; pure.
-//   Errors: invalid_argument: names the parameter or the place in the frame, and the nearest data type.
+// Filter: which messages a reader wants, from query parameters or from a frame. Threads: values;
+//         pure.
+//   Errors: invalid_argument: names the parameter or the place in the frame, and the nearest data
+//           type.
 #pragma once
 
 #include <compare>
@@ -24,8 +26,10 @@ struct Filter {
   auto operator<=>(Filter const&) const = default;
 };
 
-base::Result<Filter> filter_of_query(net::RequestHead const& head, std::span<std::string const> known_types);
+base::Result<Filter> filter_of_query(net::RequestHead const& head,
+                                     std::span<std::string const> known_types);
 // {"filter":{"types":[...],"sources":[...],"messages":true}}
-base::Result<Filter> filter_of_frame(std::string_view json, std::span<std::string const> known_types);
+base::Result<Filter> filter_of_frame(std::string_view json,
+                                     std::span<std::string const> known_types);
 
 }  // namespace headrace::receivers::live

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames: gathers messages into one frame per filter. Loss is found by numbers: every message that a filter wants has one, a frame says
+// Frames: gathers messages into one frame per filter. Loss is found by numbers: every message that
+//         a filter wants has one, a frame says
 // which it carries, and a reader that misses some knows how many, wherever they were lost.
-//   Threads: any; a lock is held while a batch is put in.   Bounds: frame_bytes_max per filter, or one larger message.
+//   Threads: any; a lock is held while a batch is put in.   Bounds: frame_bytes_max per filter, or
+//            one larger message.
 #pragma once
 
 #include <atomic>
@@ -18,9 +20,10 @@
 namespace headrace::receivers::live {
 
 struct Frame {
-  std::string text;               // {"messages":[...]}
+  std::string text;                  // {"messages":[...]}
   std::uint64_t begin = 0, end = 0;  // numbers of the messages in it: [begin, end)
-  std::uint64_t next = 0;         // of the first message of the next frame: those from `end` on did not fit
+  std::uint64_t next =
+      0;  // of the first message of the next frame: those from `end` on did not fit
 };
 
 struct Group {

@@ -25,8 +25,12 @@ std::string error_frame(base::Error const& error) {
 
 }  // namespace
 
-Session::Session(SessionDeps const& deps, Shard& shard, Filter filter, identity::PrincipalPtr principal)
-    : deps_(deps), shard_(shard), first_filter_(std::move(filter)), principal_(std::move(principal)) {
+Session::Session(SessionDeps const& deps, Shard& shard, Filter filter,
+                 identity::PrincipalPtr principal)
+    : deps_(deps),
+      shard_(shard),
+      first_filter_(std::move(filter)),
+      principal_(std::move(principal)) {
   deps_.readers.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -51,7 +55,8 @@ void Session::set_filter(Filter const& filter) {
 
 void Session::on_message(net::MessageKind kind, std::span<char> payload) {
   if (kind != net::MessageKind::kText) {
-    socket_->send_text(error_frame({base::ErrorCode::kInvalidArgument, "expected a text frame, got a binary one"}));
+    socket_->send_text(error_frame(
+        {base::ErrorCode::kInvalidArgument, "expected a text frame, got a binary one"}));
     return;
   }
   auto const filter = filter_of_frame({payload.data(), payload.size()}, deps_.data_types);
@@ -68,7 +73,8 @@ bool Session::has_room(std::size_t bytes) const {
 
 void Session::deliver(Frame const& frame) {
   if (socket_ == nullptr || frame.end <= next_number_) return;
-  auto lost = (frame.begin > next_number_ ? frame.begin - next_number_ : 0) + (frame.next - frame.end);
+  auto lost =
+      (frame.begin > next_number_ ? frame.begin - next_number_ : 0) + (frame.next - frame.end);
   next_number_ = frame.next;
   bool sent = has_room(frame.text.size());
   if (sent && dropped_ + lost == 0) {
@@ -83,7 +89,8 @@ void Session::deliver(Frame const& frame) {
   if (sent) deps_.frames_sent.add();
 }
 
-void Session::tell(std::string const& status, std::string const& changed_sources, std::string const& all_sources) {
+void Session::tell(std::string const& status, std::string const& changed_sources,
+                   std::string const& all_sources) {
   if (socket_ == nullptr) return;
   if (auto const now = deps_.identity.generation(); now != generation_) {
     generation_ = now;
@@ -93,7 +100,8 @@ void Session::tell(std::string const& status, std::string const& changed_sources
     }
   }
   if (!status.empty() && has_room(status.size())) {
-    if (dropped_ != 0 && socket_->send_text(fmt::format("{{\"dropped\":{}}}", dropped_))) dropped_ = 0;
+    if (dropped_ != 0 && socket_->send_text(fmt::format("{{\"dropped\":{}}}", dropped_)))
+      dropped_ = 0;
     socket_->send_text(status);
   }
   auto const& sources = needs_sources_ ? all_sources : changed_sources;

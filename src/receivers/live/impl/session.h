@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session: one reader of the feed. Threads: its io thread. Lifetime: owned by its connection; registered in its thread's Shard while
+// Session: one reader of the feed. Threads: its io thread. Lifetime: owned by its connection;
+//          registered in its thread's Shard while
 // open.
 #pragma once
 
@@ -50,7 +51,8 @@ class Session final : public net::WebSocketHandler {
   Group const* group() const { return group_.get(); }
   void deliver(Frame const& frame);
   // Totals. A reader that is behind goes without; it gets all sources again once it has caught up.
-  void tell(std::string const& status, std::string const& changed_sources, std::string const& all_sources);
+  void tell(std::string const& status, std::string const& changed_sources,
+            std::string const& all_sources);
 
  private:
   bool has_room(std::size_t bytes) const;
