@@ -23,15 +23,16 @@ std::string directory_of(std::string const& path) {
 struct FaultyFileSystem::Inode {
   struct Change {
     std::uint64_t offset = 0;
-    std::vector<std::byte> bytes;              // of a write
+    std::vector<std::byte> bytes;             // of a write
     std::optional<std::uint64_t> resized_to;  // of a truncation or preallocation
-    bool dropped = false;                      // by a failed sync: no later sync brings it to the disk
+    bool dropped = false;  // by a failed sync: no later sync brings it to the disk
   };
   std::vector<std::byte> bytes;    // as the process sees it
   std::vector<std::byte> durable;  // as the last sync left it
   std::vector<Change> changes;     // since then
 
-  static void apply(Change const& change, std::vector<std::byte>& to, std::size_t from_byte, std::size_t to_byte) {
+  static void apply(Change const& change, std::vector<std::byte>& to, std::size_t from_byte,
+                    std::size_t to_byte) {
     if (change.resized_to) {
       to.resize(*change.resized_to);
       return;
@@ -55,15 +56,21 @@ struct FaultyFileSystem::NameChange {
 
 class FaultyFileSystem::FaultyFile final : public File {
  public:
-  FaultyFile(FaultyFileSystem& fs, InodePtr inode, std::string path, OpenOptions options, std::uint64_t generation)
-      : fs_(fs), inode_(std::move(inode)), path_(std::move(path)), options_(options), generation_(generation) {}
+  FaultyFile(FaultyFileSystem& fs, InodePtr inode, std::string path, OpenOptions options,
+             std::uint64_t generation)
+      : fs_(fs),
+        inode_(std::move(inode)),
+        path_(std::move(path)),
+        options_(options),
+        generation_(generation) {}
 
   Result<void> write_at(std::uint64_t offset, Bytes bytes) override {
     std::lock_guard const lock(fs_.mutex_);
     HEADRACE_TRY_VOID(alive("write"));
     HEADRACE_ASSERT(options_.write, "the file was opened for reading");
     if (options_.direct) {
-      HEADRACE_ASSERT(offset % 4096 == 0 && bytes.size() % 4096 == 0 && reinterpret_cast<std::uintptr_t>(bytes.data()) % 4096 == 0,
+      HEADRACE_ASSERT(offset % 4096 == 0 && bytes.size() % 4096 == 0 &&
+                          reinterpret_cast<std::uintptr_t>(bytes.data()) % 4096 == 0,
                       "direct I/O that is not aligned");
     }
     return fs_.write(*inode_, offset, bytes, path_);
@@ -111,10 +118,12 @@ class FaultyFileSystem::FaultyFile final : public File {
   std::uint64_t generation_;
 };
 
-FaultyFileSystem::FaultyFileSystem(std::uint64_t seed, std::uint64_t disk_bytes) : random_(seed), disk_bytes_(disk_bytes) {}
+FaultyFileSystem::FaultyFileSystem(std::uint64_t seed, std::uint64_t disk_bytes)
+    : random_(seed), disk_bytes_(disk_bytes) {}
 FaultyFileSystem::~FaultyFileSystem() = default;
 
-Error FaultyFileSystem::error(ErrorCode code, std::string_view what, std::string const& path, std::string_view why) const {
+Error FaultyFileSystem::error(ErrorCode code, std::string_view what, std::string const& path,
+                              std::string_view why) const {
   return {code, fmt::format("{} '{}': {}", what, path, why)};
 }
 
@@ -129,17 +138,24 @@ std::uint64_t FaultyFileSystem::used_locked() const {
   return bytes;
 }
 
-Result<void> FaultyFileSystem::write(Inode& inode, std::uint64_t offset, Bytes bytes, std::string const& path) {
+Result<void> FaultyFileSystem::write(Inode& inode, std::uint64_t offset, Bytes bytes,
+                                     std::string const& path) {
   auto const started = begin_operation("write", path);
   if (!started && operations_ > power_lost_at_) return started;
-  if (fail_write_in_ > 0 && --fail_write_in_ == 0) return error(ErrorCode::kIo, "write", path, "Input/output error");
+  if (fail_write_in_ > 0 && --fail_write_in_ == 0)
+    return error(ErrorCode::kIo, "write", path, "Input/output error");
   auto count = bytes.size();
   auto const used = used_locked();
   auto const grows = offset + count > inode.bytes.size() ? offset + count - inode.bytes.size() : 0;
   bool const full = grows > 0 && used + grows > disk_bytes_;
-  if (full) count = std::min<std::size_t>(count, used < disk_bytes_ ? (disk_bytes_ - used) / 4096 * 4096 : 0);
+  if (full)
+    count =
+        std::min<std::size_t>(count, used < disk_bytes_ ? (disk_bytes_ - used) / 4096 * 4096 : 0);
   if (count > 0) {
-    inode.changes.push_back({offset, {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count)}, std::nullopt, false});
+    inode.changes.push_back({offset,
+                             {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count)},
+                             std::nullopt,
+                             false});
     Inode::apply(inode.changes.back(), inode.bytes, 0, count);
   }
   if (!started) return started;  // the power failed in the middle of it
@@ -155,7 +171,8 @@ Result<void> FaultyFileSystem::sync(Inode& inode, std::string const& path) {
     return error(ErrorCode::kIo, "fdatasync", path, "Input/output error");
   }
   for (auto const& change : inode.changes) {
-    if (!change.dropped || change.resized_to) Inode::apply(change, inode.durable, 0, change.bytes.size());
+    if (!change.dropped || change.resized_to)
+      Inode::apply(change, inode.durable, 0, change.bytes.size());
   }
   inode.changes.clear();
   return {};
@@ -176,8 +193,10 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(std::string const& path, Op
   std::lock_guard const lock(mutex_);
   auto it = names_.find(path);
   if (it == names_.end()) {
-    if (!options.create) return error(ErrorCode::kNotFound, "open", path, "No such file or directory");
-    if (!directories_.contains(directory_of(path))) return error(ErrorCode::kNotFound, "open", path, "No such directory");
+    if (!options.create)
+      return error(ErrorCode::kNotFound, "open", path, "No such file or directory");
+    if (!directories_.contains(directory_of(path)))
+      return error(ErrorCode::kNotFound, "open", path, "No such directory");
     HEADRACE_TRY_VOID(begin_operation("create", path));
     changes_.push_back({"", path, std::make_shared<Inode>()});
     changes_.back().apply(names_);
@@ -185,13 +204,15 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(std::string const& path, Op
   } else if (options.truncate) {
     HEADRACE_TRY_VOID(resize(*it->second, 0, path));
   }
-  return std::unique_ptr<File>(std::make_unique<FaultyFile>(*this, it->second, path, options, generation_));
+  return std::unique_ptr<File>(
+      std::make_unique<FaultyFile>(*this, it->second, path, options, generation_));
 }
 
 Result<void> FaultyFileSystem::rename(std::string const& from, std::string const& to) {
   std::lock_guard const lock(mutex_);
   auto const it = names_.find(from);
-  if (it == names_.end()) return error(ErrorCode::kNotFound, "rename", from, "No such file or directory");
+  if (it == names_.end())
+    return error(ErrorCode::kNotFound, "rename", from, "No such file or directory");
   HEADRACE_TRY_VOID(begin_operation("rename", from));
   changes_.push_back({from, to, it->second});
   changes_.back().apply(names_);
@@ -200,7 +221,8 @@ Result<void> FaultyFileSystem::rename(std::string const& from, std::string const
 
 Result<void> FaultyFileSystem::remove(std::string const& path) {
   std::lock_guard const lock(mutex_);
-  if (!names_.contains(path)) return error(ErrorCode::kNotFound, "remove", path, "No such file or directory");
+  if (!names_.contains(path))
+    return error(ErrorCode::kNotFound, "remove", path, "No such file or directory");
   HEADRACE_TRY_VOID(begin_operation("remove", path));
   changes_.push_back({path, "", nullptr});
   changes_.back().apply(names_);
@@ -218,7 +240,8 @@ Result<void> FaultyFileSystem::make_directories(std::string const& path) {
 Result<void> FaultyFileSystem::sync_directory(std::string const& path) {
   std::lock_guard const lock(mutex_);
   HEADRACE_TRY_VOID(begin_operation("sync directory", path));
-  if (fail_sync_in_ > 0 && --fail_sync_in_ == 0) return error(ErrorCode::kIo, "sync directory", path, "Input/output error");
+  if (fail_sync_in_ > 0 && --fail_sync_in_ == 0)
+    return error(ErrorCode::kIo, "sync directory", path, "Input/output error");
   // As journals do, one directory's sync makes all changes durable.
   for (auto const& change : changes_) change.apply(durable_names_);
   changes_.clear();
@@ -227,7 +250,8 @@ Result<void> FaultyFileSystem::sync_directory(std::string const& path) {
 
 Result<std::vector<std::string>> FaultyFileSystem::list(std::string const& path) {
   std::lock_guard const lock(mutex_);
-  if (!directories_.contains(path)) return error(ErrorCode::kNotFound, "list", path, "No such file or directory");
+  if (!directories_.contains(path))
+    return error(ErrorCode::kNotFound, "list", path, "No such file or directory");
   std::vector<std::string> out;
   for (auto const& [name, inode] : names_) {
     if (directory_of(name) == path) out.push_back(name.substr(path.size() + 1));
@@ -259,11 +283,13 @@ void FaultyFileSystem::lose(Inode& inode) {
     }
     if (random_.below(2) == 0) {  // cut at a sector, from one of the two ends
       auto const cut = std::min<std::size_t>(whole, random_.below(sectors + 1) * kSectorBytes);
-      random_.below(2) == 0 ? Inode::apply(change, after, 0, cut) : Inode::apply(change, after, cut, whole);
+      random_.below(2) == 0 ? Inode::apply(change, after, 0, cut)
+                            : Inode::apply(change, after, cut, whole);
       continue;
     }
     for (std::size_t s = 0; s < sectors; ++s) {  // any sectors
-      if (random_.below(2) == 0) Inode::apply(change, after, s * kSectorBytes, std::min(whole, (s + 1) * kSectorBytes));
+      if (random_.below(2) == 0)
+        Inode::apply(change, after, s * kSectorBytes, std::min(whole, (s + 1) * kSectorBytes));
     }
   }
   inode.durable = after;

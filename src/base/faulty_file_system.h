@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // FaultyFileSystem: a disk in memory that behaves as badly as disks may. For tests and simulations.
-//   What is not synced is at risk: on power_failure() each write since the last sync of its file is, by the seed, kept, lost, or
-//   torn at a 512-byte sector; and of the directory's changes (create, rename, remove) that sync_directory has not made
+//   What is not synced is at risk: on power_failure() each write since the last sync of its file
+//                                  is, by the seed, kept, lost, or
+//   torn at a 512-byte sector; and of the directory's changes (create, rename, remove) that
+//   sync_directory has not made
 //   durable, any prefix of the order in which they were made is kept.
 //   Faults: an EIO or ENOSPC at a chosen operation; a size that can be used up and given back.
-//   Threads: any (one lock).   Lifetime: Files may outlive a power failure, but then everything on them is kIo.
+//   Threads: any (one lock).   Lifetime: Files may outlive a power failure, but then everything on
+//            them is kIo.
 #pragma once
 
 #include <cstdint>
@@ -39,13 +42,16 @@ class FaultyFileSystem final : public FileSystem {
 
   // Writes, syncs, truncations, preallocations and directory changes so far.
   std::uint64_t operations() const;
-  // The power fails at the operation of this number: it and all after it fail with kIo until power_failure() is called.
+  // The power fails at the operation of this number: it and all after it fail with kIo until
+  // power_failure() is called.
   void lose_power_at(std::uint64_t operation);
   bool power_lost() const;
-  // The sync (write) of this number from now, counted from 1, fails with EIO. What it should have made durable stays at risk.
+  // The sync (write) of this number from now, counted from 1, fails with EIO. What it should have
+  // made durable stays at risk.
   void fail_sync_in(std::uint64_t syncs);
   void fail_write_in(std::uint64_t writes);
-  // Bytes that all files together may take. Smaller than what they take: every new block is ENOSPC, after part of it is written.
+  // Bytes that all files together may take. Smaller than what they take: every new block is
+  // ENOSPC, after part of it is written.
   void set_disk_bytes(std::uint64_t bytes);
   std::uint64_t used_bytes() const;
 
@@ -64,7 +70,8 @@ class FaultyFileSystem final : public FileSystem {
   Result<void> resize(Inode& inode, std::uint64_t size, std::string const& path);
   std::uint64_t used_locked() const;
   void lose(Inode& inode);
-  Error error(ErrorCode code, std::string_view what, std::string const& path, std::string_view why) const;
+  Error error(ErrorCode code, std::string_view what, std::string const& path,
+              std::string_view why) const;
 
   mutable std::mutex mutex_;
   Random random_;

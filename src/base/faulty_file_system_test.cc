@@ -81,7 +81,8 @@ TEST(FaultyFileSystem, IsFullAndHasRoomAgain) {
   FaultyFileSystem fs(1, 8192);
   auto const file = create(fs, "/d/a");
   EXPECT_EQ(file->preallocate(10'000).error().code, ErrorCode::kOverloaded);
-  EXPECT_EQ(file->write_at(0, as_bytes(std::string(12'288, 'x'))).error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(file->write_at(0, as_bytes(std::string(12'288, 'x'))).error().code,
+            ErrorCode::kOverloaded);
   EXPECT_EQ(*fs.free_bytes("/d"), 0u) << "what fitted was written";
   fs.set_disk_bytes(1u << 20);
   EXPECT_TRUE(file->write_at(0, as_bytes(std::string(12'288, 'y'))).has_value());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract of broker.h as tests. Every implementation runs them: include this in one test file and instantiate
+// The contract of broker.h as tests. Every implementation runs them: include this in one test file
+// and instantiate
 // BrokerContract with a maker of subjects. Nothing here knows how an implementation stores.
 //   Threads: the tests' own.
 #pragma once
@@ -33,8 +34,12 @@ struct ContractCase {
   std::function<std::unique_ptr<ContractSubject>(std::uint64_t budget_bytes)> make;
 };
 
-inline void PrintTo(ContractCase const& c, std::ostream* out) { *out << c.name; }  // NOLINT(readability-identifier-naming)
-inline std::string contract_case_name(testing::TestParamInfo<ContractCase> const& info) { return info.param.name; }
+inline void PrintTo(ContractCase const& c, std::ostream* out) {
+  *out << c.name;
+}  // NOLINT(readability-identifier-naming)
+inline std::string contract_case_name(testing::TestParamInfo<ContractCase> const& info) {
+  return info.param.name;
+}
 
 class BrokerContract : public testing::TestWithParam<ContractCase> {
  protected:
@@ -102,7 +107,10 @@ TEST_P(BrokerContract, AReaderOfAllPartitionsGetsEachRecordOnceWhateverTheFetchS
   auto const a = topic("a"), b = topic("b", 2);
   Settling appender(broker());
   Ticket last = 0;
-  for (std::uint64_t i = 1; i <= 200; ++i) last = *appender.append(i % 3 == 0 ? TopicPartition{b, 1} : TopicPartition{a, static_cast<std::uint32_t>(i % 4)}, {.sequence = i});
+  for (std::uint64_t i = 1; i <= 200; ++i)
+    last = *appender.append(
+        i % 3 == 0 ? TopicPartition{b, 1} : TopicPartition{a, static_cast<std::uint32_t>(i % 4)},
+        {.sequence = i});
   appender.settle(last);
   for (std::size_t const bytes_max : {std::size_t{1}, std::size_t{700}, std::size_t{1} << 20}) {
     std::vector<Assignment> all;
@@ -140,7 +148,8 @@ TEST_P(BrokerContract, FetchKeepsToItsBoundButGivesAtLeastOne) {
   TopicPartition const tp{id, 0};
   Settling appender(broker());
   Ticket last = 0;
-  for (std::uint64_t i = 1; i <= 10; ++i) last = *appender.append(tp, {.sequence = i, .body_bytes = 1000});
+  for (std::uint64_t i = 1; i <= 10; ++i)
+    last = *appender.append(tp, {.sequence = i, .body_bytes = 1000});
   appender.settle(last);
   auto const reader = broker().make_reader({{tp, {}}}, nullptr);
   auto const one = reader->fetch(10);
@@ -174,7 +183,8 @@ TEST_P(BrokerContract, AReaderAtTheEndIsWokenByItsPartitionsOnly) {
 TEST_P(BrokerContract, AnUnknownTopicOrPartitionIsNotFound) {
   auto const id = topic("a", 2);
   Settling appender(broker());
-  for (TopicPartition const tp : {TopicPartition{id, 2}, TopicPartition{id + 7, 0}, TopicPartition{0, 0}}) {
+  for (TopicPartition const tp :
+       {TopicPartition{id, 2}, TopicPartition{id + 7, 0}, TopicPartition{0, 0}}) {
     auto const refused = appender.append(tp, {});
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code, base::ErrorCode::kNotFound);
@@ -197,7 +207,9 @@ TEST_P(BrokerContract, TimesAndCountsAreFoundFromEveryPosition) {
   TopicPartition const tp{topic("a"), 0}, other{tp.topic, 1};
   Settling appender(broker());
   for (std::uint64_t i = 0; i < 12; ++i) {
-    RecordSpec const spec{.sequence = 1 + 10 * i, .messages = static_cast<std::uint32_t>(1 + i % 3), .received_ns = 1000 + static_cast<std::int64_t>(i) * 10};
+    RecordSpec const spec{.sequence = 1 + 10 * i,
+                          .messages = static_cast<std::uint32_t>(1 + i % 3),
+                          .received_ns = 1000 + static_cast<std::int64_t>(i) * 10};
     appender.put(tp, spec);
     appender.put(other, spec);
   }
@@ -245,7 +257,8 @@ TEST_P(BrokerContract, EachAppendersOrderIsKept) {
       Settling appender(broker());
       Ticket last = 0;
       for (std::uint64_t i = 1; i <= kEach; ++i) {
-        last = *appender.append(tp, {.sequence = i, .producer = producers[static_cast<std::size_t>(t)]});
+        last = *appender.append(
+            tp, {.sequence = i, .producer = producers[static_cast<std::size_t>(t)]});
         if (i % 50 == 0) appender.settle(last);
       }
       appender.settle(last);
@@ -358,7 +371,8 @@ TEST_P(BrokerContract, PositionsAndTopicsSurviveAReopening) {
   auto const producer = base::uuid4();
   std::optional<Settling> appender(broker());
   Position last;
-  for (std::uint64_t i = 1; i <= 30; ++i) last = appender->put(tp, {.sequence = i, .producer = producer});
+  for (std::uint64_t i = 1; i <= 30; ++i)
+    last = appender->put(tp, {.sequence = i, .producer = producer});
   appender.reset();
   auto const before = read(tp);
   if (!subject_->reopen()) GTEST_SKIP() << "nothing survives by design";

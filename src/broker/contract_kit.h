@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of brokers share: records to append, an appender that waits, a reader that reads to the end.
+// What tests of brokers share: records to append, an appender that waits, a reader that reads to
+// the end.
 //   Threads: the tests' own.
 #pragma once
 
@@ -54,8 +55,13 @@ struct RecordSpec {
 
 inline std::vector<std::byte> make_record(RecordSpec const& spec) {
   codec::record::RecordWriter writer;
-  writer.begin({.principal = "local", .source = "s", .producer = spec.producer, .epoch = 1, .received = {spec.received_ns}});
-  std::string const body = "\"" + std::string(spec.body_bytes, static_cast<char>('a' + spec.sequence % 26)) + "\"";
+  writer.begin({.principal = "local",
+                .source = "s",
+                .producer = spec.producer,
+                .epoch = 1,
+                .received = {spec.received_ns}});
+  std::string const body =
+      "\"" + std::string(spec.body_bytes, static_cast<char>('a' + spec.sequence % 26)) + "\"";
   for (std::uint32_t i = 0; i < spec.messages; ++i) {
     codec::record::MessageParts parts;
     parts.sequence = spec.sequence + i;
@@ -79,8 +85,11 @@ class Settling {
  public:
   explicit Settling(Broker& broker) : appender_(broker.make_appender(bell_.wake())) {}
 
-  base::Result<Ticket> append(TopicPartition to, RecordSpec const& spec) { return appender_->append(to, make_record(spec)); }
-  // Until every ticket up to `ticket` is settled; collects the positions after them and what failed.
+  base::Result<Ticket> append(TopicPartition to, RecordSpec const& spec) {
+    return appender_->append(to, make_record(spec));
+  }
+  // Until every ticket up to `ticket` is settled; collects the positions after them and what
+  // failed.
   void settle(Ticket ticket) {
     for (;;) {
       auto const seen = bell_.rung();
@@ -95,7 +104,8 @@ class Settling {
       }
       settled_ = progress.settled;
       if (settled_ >= ticket) return;
-      ASSERT_TRUE(bell_.wait_past(seen)) << "no wake for ticket " << ticket << ", settled " << settled_;
+      ASSERT_TRUE(bell_.wait_past(seen))
+          << "no wake for ticket " << ticket << ", settled " << settled_;
     }
   }
   Position put(TopicPartition to, RecordSpec const& spec) {
@@ -136,9 +146,11 @@ inline std::vector<Read> read_all(Reader& reader, std::size_t bytes_max = 1u << 
       EXPECT_TRUE(view.has_value());
       if (view) out.push_back({r.from, r.at, r.next, view->first_sequence(), view->count()});
     }
-    if (expired != nullptr) expired->insert(expired->end(), fetched->expired.begin(), fetched->expired.end());
+    if (expired != nullptr)
+      expired->insert(expired->end(), fetched->expired.begin(), fetched->expired.end());
     if (fetched->at_end) return out;
-    EXPECT_TRUE(!fetched->records.empty() || !fetched->expired.empty()) << "neither records nor the end";
+    EXPECT_TRUE(!fetched->records.empty() || !fetched->expired.empty())
+        << "neither records nor the end";
     if (fetched->records.empty() && fetched->expired.empty()) return out;
   }
 }

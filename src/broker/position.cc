@@ -15,7 +15,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 
 }  // namespace
 
-std::string to_string(Position position) { return std::to_string(position.hi) + "-" + std::to_string(position.lo); }
+std::string to_string(Position position) {
+  return std::to_string(position.hi) + "-" + std::to_string(position.lo);
+}
 
 std::optional<Position> parse_position(std::string_view text) {
   auto const dash = text.find('-');

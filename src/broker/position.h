@@ -11,9 +11,11 @@
 
 namespace headrace::broker {
 
-// Opaque; ordered within a partition; may have gaps; names records, not bytes. Never subtracted: ask Broker::count_after.
+// Opaque; ordered within a partition; may have gaps; names records, not bytes. Never subtracted:
+// ask Broker::count_after.
 // "A position p" as a place to read from means: the first record at or after p.
-//   embedded log: hi = segment number, lo = byte in it.  Kafka: lo = offset.  Redis: hi = milliseconds, lo = sequence.
+//   embedded log: hi = segment number, lo = byte in it.  Kafka: lo = offset.  Redis: hi =
+//                 milliseconds, lo = sequence.
 struct Position {
   std::uint64_t hi = 0;
   std::uint64_t lo = 0;
@@ -23,7 +25,8 @@ struct Position {
 std::string to_string(Position position);  // "<hi>-<lo>", for logs, tokens and stored state
 std::optional<Position> parse_position(std::string_view text);
 
-using TopicId = std::uint32_t;  // given out by Broker::open_topic; the same for a name as long as the data lives
+using TopicId = std::
+    uint32_t;  // given out by Broker::open_topic; the same for a name as long as the data lives
 
 struct TopicPartition {
   TopicId topic = 0;

@@ -14,7 +14,8 @@ TEST(Position, TextReadsBackTheSame) {
 }
 
 TEST(Position, RefusesWhatIsNotOne) {
-  for (auto const* text : {"", "-", "1", "1-", "-1", "1-2-3", "1-x", " 1-2", "1-2 ", "18446744073709551616-0", "+1-2"}) {
+  for (auto const* text : {"", "-", "1", "1-", "-1", "1-2-3", "1-x", " 1-2", "1-2 ",
+                           "18446744073709551616-0", "+1-2"}) {
     EXPECT_FALSE(parse_position(text).has_value()) << text;
   }
 }

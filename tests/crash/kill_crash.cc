@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// kill_crash --rounds N --seed S: a child process appends to a log from several threads and reports each acknowledgement
-// through a pipe; it is killed at a random moment; then every acknowledged record must be there, once, in order, where it was
+// kill_crash --rounds N --seed S: a child process appends to a log from several threads and
+// reports each acknowledgement
+// through a pipe; it is killed at a random moment; then every acknowledged record must be there,
+// once, in order, where it was
 // acknowledged. The log of one round is opened again by the next, so that damage would add up.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -66,8 +68,8 @@ void send(int pipe, Report const& report) {
 }
 
 // Appends until it is killed.
-void append_for_ever(broker::Broker& broker, std::vector<broker::TopicPartition> const& partitions, int pipe,
-                     std::uint64_t appender_id, std::uint64_t seed) {
+void append_for_ever(broker::Broker& broker, std::vector<broker::TopicPartition> const& partitions,
+                     int pipe, std::uint64_t appender_id, std::uint64_t seed) {
   std::mutex mutex;
   std::condition_variable woken;
   bool rung = false;
@@ -81,9 +83,12 @@ void append_for_ever(broker::Broker& broker, std::vector<broker::TopicPartition>
   std::uint64_t number = appender_id << 32;
   for (;;) {
     for (auto n = random.below(30); n > 0; --n) {
-      Report r{Report::kAppended, static_cast<std::uint32_t>(random.below(kPartitions)), ++number, appender_id, random.below(3000), {}};
+      Report r{Report::kAppended,  static_cast<std::uint32_t>(random.below(kPartitions)),
+               ++number,           appender_id,
+               random.below(3000), {}};
       send(pipe, r);
-      auto const ticket = appender->append(partitions[r.partition], make_record(r.number, r.appender, r.body_bytes));
+      auto const ticket = appender->append(partitions[r.partition],
+                                           make_record(r.number, r.appender, r.body_bytes));
       if (ticket) open[*ticket] = r;
       if (!ticket) break;
     }
@@ -104,15 +109,18 @@ void append_for_ever(broker::Broker& broker, std::vector<broker::TopicPartition>
   }
 }
 
-[[noreturn]] void child(std::string const& directory, std::uint64_t seed, std::uint64_t first_appender, int pipe) {
-  auto broker = broker::log::make_log_broker(options_for(directory, seed), base::real_file_system(), base::system_clock());
+[[noreturn]] void child(std::string const& directory, std::uint64_t seed,
+                        std::uint64_t first_appender, int pipe) {
+  auto broker = broker::log::make_log_broker(options_for(directory, seed), base::real_file_system(),
+                                             base::system_clock());
   if (!broker) ::_exit(5);
   auto const partitions = open_topics(**broker);
   if (!partitions) ::_exit(6);
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back(append_for_ever, std::ref(**broker), std::cref(*partitions), pipe,
-                         first_appender + static_cast<std::uint64_t>(t), seed * 31 + static_cast<std::uint64_t>(t));
+                         first_appender + static_cast<std::uint64_t>(t),
+                         seed * 31 + static_cast<std::uint64_t>(t));
   }
   for (auto& t : threads) t.join();
   ::_exit(0);
@@ -153,7 +161,8 @@ std::string round(Log& log, std::uint64_t seed, std::uint64_t& settled) {
   ::close(ends[1]);
   log.appenders += kThreads;
   // Sometimes while it is still opening.
-  auto const life = std::chrono::microseconds(random.below(5) == 0 ? random.below(15'000) : random.below(250'000));
+  auto const life = std::chrono::microseconds(random.below(5) == 0 ? random.below(15'000)
+                                                                   : random.below(250'000));
   std::thread killer([pid, life] {
     std::this_thread::sleep_for(life);
     ::kill(pid, SIGKILL);
@@ -163,8 +172,10 @@ std::string round(Log& log, std::uint64_t seed, std::uint64_t& settled) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   ::close(ends[0]);
-  if (!WIFSIGNALED(status)) return fmt::format("the child ended by itself with {}", WEXITSTATUS(status));
-  auto broker = broker::log::make_log_broker(options_for(log.directory, seed), base::real_file_system(), base::system_clock());
+  if (!WIFSIGNALED(status))
+    return fmt::format("the child ended by itself with {}", WEXITSTATUS(status));
+  auto broker = broker::log::make_log_broker(options_for(log.directory, seed),
+                                             base::real_file_system(), base::system_clock());
   if (!broker) return "open: " + base::to_string(broker.error());
   auto const partitions = open_topics(**broker);
   if (!partitions) return "topics: " + base::to_string(partitions.error());
@@ -190,7 +201,9 @@ int run(std::uint64_t rounds, std::uint64_t seed) {
     }
   }
   std::filesystem::remove_all(log.directory);
-  fmt::print("kill_crash: {} kills from seed {}, {} acknowledged records: all there, once, in order\n", rounds, seed, total);
+  fmt::print(
+      "kill_crash: {} kills from seed {}, {} acknowledged records: all there, once, in order\n",
+      rounds, seed, total);
   return total == 0 ? 1 : 0;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sim_crash --rounds N --seed S: the log on a simulated disk. Each round is wholly decided by its seed: several lives of one
-// log, each ended by a power failure, the end of the process, or a clean stop; with failing syncs and full disks between.
+// sim_crash --rounds N --seed S: the log on a simulated disk. Each round is wholly decided by its
+// seed: several lives of one
+// log, each ended by a power failure, the end of the process, or a clean stop; with failing syncs
+// and full disks between.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -46,14 +48,16 @@ class Round {
   std::string run() {
     auto const lives = 2 + random_.below(5);
     for (std::uint64_t life = 0; life <= lives; ++life) {
-      if (auto wrong = live(life == lives); !wrong.empty()) return fmt::format("life {}: {}", life, wrong);
+      if (auto wrong = live(life == lives); !wrong.empty())
+        return fmt::format("life {}: {}", life, wrong);
     }
     return {};
   }
 
  private:
   std::string live(bool last) {
-    if (!last && random_.below(4) == 0) fs_.lose_power_at(fs_.operations() + 1 + random_.below(25));  // while opening
+    if (!last && random_.below(4) == 0)
+      fs_.lose_power_at(fs_.operations() + 1 + random_.below(25));  // while opening
     auto broker = open();
     for (int tries = 0; !broker && fs_.power_lost(); ++tries) {
       power_failure();
@@ -95,7 +99,8 @@ class Round {
   }
 
   void work(LogBroker& broker) {
-    for (std::uint64_t i = 1 + random_.below(3); i > 0; --i) writers_.push_back({++appenders_, broker.make_appender(nullptr), {}});
+    for (std::uint64_t i = 1 + random_.below(3); i > 0; --i)
+      writers_.push_back({++appenders_, broker.make_appender(nullptr), {}});
     for (std::uint64_t i = 50 + random_.below(500); i > 0 && !fs_.power_lost(); --i) {
       auto const what = random_.below(100);
       if (what < 60) {
@@ -146,7 +151,8 @@ class Round {
     poll();
     bool const all = how == 2 && !broker->stats().fenced && !fs_.power_lost();
     for (auto const& w : writers_) {
-      if (all && !w.numbers.empty()) return fmt::format("stop left {} records unsettled", w.numbers.size());
+      if (all && !w.numbers.empty())
+        return fmt::format("stop left {} records unsettled", w.numbers.size());
     }
     writers_.clear();
     if (how != 2) broker->abandon();
@@ -190,7 +196,8 @@ int main(int argc, char** argv) {
   headrace::base::configure_log(headrace::base::LogLevel::kOff, headrace::base::LogFormat::kText);
   for (auto s = seed; s < seed + rounds; ++s) {
     if (auto const wrong = headrace::crash::Round(s).run(); !wrong.empty()) {
-      fmt::print("sim_crash: seed {}: {}\nagain with: sim_crash --rounds 1 --seed {}\n", s, wrong, s);
+      fmt::print("sim_crash: seed {}: {}\nagain with: sim_crash --rounds 1 --seed {}\n", s, wrong,
+                 s);
       return 1;
     }
   }

@@ -5,7 +5,8 @@
 
 namespace headrace::broker::log {
 
-base::Result<std::unique_ptr<Broker>> make_log_broker(LogOptions options, base::FileSystem& files, base::Clock& clock) {
+base::Result<std::unique_ptr<Broker>> make_log_broker(LogOptions options, base::FileSystem& files,
+                                                      base::Clock& clock) {
   HEADRACE_TRY(auto broker, LogBroker::open(std::move(options), files, clock, true));
   return std::unique_ptr<Broker>(std::move(broker));
 }

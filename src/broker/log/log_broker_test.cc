@@ -41,11 +41,18 @@ class LogSubject final : public ContractSubject {
   std::unique_ptr<Broker> broker_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Log, BrokerContract,
-    testing::Values(ContractCase{"buffered", [](std::uint64_t budget) { return std::make_unique<LogSubject>(budget, false); }},
-                    ContractCase{"direct", [](std::uint64_t budget) { return std::make_unique<LogSubject>(budget, true); }}),
-    contract_case_name);
+INSTANTIATE_TEST_SUITE_P(Log, BrokerContract,
+                         testing::Values(ContractCase{"buffered",
+                                                      [](std::uint64_t budget) {
+                                                        return std::make_unique<LogSubject>(budget,
+                                                                                            false);
+                                                      }},
+                                         ContractCase{"direct",
+                                                      [](std::uint64_t budget) {
+                                                        return std::make_unique<LogSubject>(budget,
+                                                                                            true);
+                                                      }}),
+                         contract_case_name);
 
 }  // namespace
 }  // namespace headrace::broker

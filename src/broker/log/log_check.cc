@@ -19,13 +19,20 @@ struct Directory {
 };
 
 // `other` gets what is wrong outside the segments.
-base::Result<Directory> read_directory(std::string const& path, base::FileSystem& files, std::vector<Damage>& other) {
-  auto const note = [&](std::string const& file, base::Error const& error) { other.push_back({path + "/" + file, 0, 0, error.context}); };
+base::Result<Directory> read_directory(std::string const& path, base::FileSystem& files,
+                                       std::vector<Damage>& other) {
+  auto const note = [&](std::string const& file, base::Error const& error) {
+    other.push_back({path + "/" + file, 0, 0, error.context});
+  };
   Directory out;
   HEADRACE_TRY(out.names, files.list(path));
-  auto const has = [&](std::string_view name) { return std::find(out.names.begin(), out.names.end(), name) != out.names.end(); };
-  bool const segments = std::any_of(out.names.begin(), out.names.end(), [](auto const& n) { return number_in(n, ".seg") != 0; });
-  if (!has("format") && !segments) return base::Error{base::ErrorCode::kNotFound, path + ": no log is there"};
+  auto const has = [&](std::string_view name) {
+    return std::find(out.names.begin(), out.names.end(), name) != out.names.end();
+  };
+  bool const segments = std::any_of(out.names.begin(), out.names.end(),
+                                    [](auto const& n) { return number_in(n, ".seg") != 0; });
+  if (!has("format") && !segments)
+    return base::Error{base::ErrorCode::kNotFound, path + ": no log is there"};
   if (auto const format = open_format(files, path); !format) {
     if (format.error().code != base::ErrorCode::kCorrupt) return format.error();
     note("format", format.error());
@@ -39,49 +46,61 @@ base::Result<Directory> read_directory(std::string const& path, base::FileSystem
   return out;
 }
 
-base::Result<void> check_records(GroupHeader const& header, base::Bytes group, SegmentReport& report, std::string const& file) {
+base::Result<void> check_records(GroupHeader const& header, base::Bytes group,
+                                 SegmentReport& report, std::string const& file) {
   ++report.groups;
   report.records += header.records;
   report.messages += header.messages;
   Entries entries(group);
   for (Entry e; entries.next(e);) {
     auto const record = codec::record::RecordView::open(e.record);
-    if (!record) report.damage.push_back({file, header.offset + e.at, e.record.size(), record.error().context});
+    if (!record)
+      report.damage.push_back(
+          {file, header.offset + e.at, e.record.size(), record.error().context});
   }
   return {};
 }
 
-// Where the segment's good bytes end: what the next one says, else its index, else nothing: it is the tail.
-std::optional<std::uint64_t> sealed_end(base::FileSystem& files, std::string const& path, ChainLink const& link) {
+// Where the segment's good bytes end: what the next one says, else its index, else nothing: it is
+// the tail.
+std::optional<std::uint64_t> sealed_end(base::FileSystem& files, std::string const& path,
+                                        ChainLink const& link) {
   if (link.sealed_end) return link.sealed_end;
   auto const summary = read_summary(files, path, link, nullptr);
   return summary ? std::optional(summary->end) : std::nullopt;
 }
 
-// Seals a repaired segment's copy: good groups stay where they were, damaged ones become holes that a mark bridges.
+// Seals a repaired segment's copy: good groups stay where they were, damaged ones become holes
+// that a mark bridges.
 class Mender {
  public:
-  Mender(std::string directory, base::FileSystem& files) : directory_(std::move(directory)), files_(files) {}
+  Mender(std::string directory, base::FileSystem& files)
+      : directory_(std::move(directory)), files_(files) {}
 
-  base::Result<RepairReport::Segment> mend(ChainLink const& link, std::vector<Damage> const& damage, std::uint64_t end) {
+  base::Result<RepairReport::Segment> mend(ChainLink const& link, std::vector<Damage> const& damage,
+                                           std::uint64_t end) {
     auto const name = segment_name(link.number);
-    auto const from = directory_ + "/" + name, fresh = from + ".new", kept = directory_ + "/damaged/" + name;
+    auto const from = directory_ + "/" + name, fresh = from + ".new",
+               kept = directory_ + "/damaged/" + name;
     RepairReport::Segment report{from, kept, 0, std::nullopt, 0};
     HEADRACE_TRY_VOID(copy(from, fresh, end));
     HEADRACE_TRY(auto const file, files_.open(fresh, {.write = true}));
     auto const seed = group_seed(link.number, link.header.salt);
     for (auto const& d : damage) {
-      if (d.byte % kBlockBytes != 0) continue;  // a record in a group that is whole: left, as nothing better is known
+      if (d.byte % kBlockBytes != 0)
+        continue;  // a record in a group that is whole: left, as nothing better is known
       ++report.groups_lost;
       HEADRACE_TRY_VOID(bridge(*file, d.byte, std::min(d.byte + d.bytes, end), seed));
     }
     HEADRACE_TRY_VOID(file->sync_data());
-    HEADRACE_TRY(auto const scan, scan_segment(files_, fresh, end, [&](GroupHeader const& header, base::Bytes) {
+    HEADRACE_TRY(auto const scan,
+                 scan_segment(files_, fresh, end, [&](GroupHeader const& header, base::Bytes) {
                    report.records_kept += header.records;
                    return base::Result<void>();
                  }));
     if (!scan.damage.empty()) {
-      return base::Error{base::ErrorCode::kInternal, fresh + ": still damaged after the repair: " + scan.damage.front().expected};
+      return base::Error{base::ErrorCode::kInternal, fresh + ": still damaged after the repair: " +
+                                                         scan.damage.front().expected};
     }
     report.records_lost = lost(link, report.records_kept);
     HEADRACE_TRY_VOID(files_.make_directories(directory_ + "/damaged"));
@@ -96,10 +115,12 @@ class Mender {
  private:
   base::Result<void> copy(std::string const& from, std::string const& to, std::uint64_t bytes) {
     HEADRACE_TRY(auto const in, files_.open(from, {}));
-    HEADRACE_TRY(auto const out, files_.open(to, {.create = true, .truncate = true, .write = true}));
+    HEADRACE_TRY(auto const out,
+                 files_.open(to, {.create = true, .truncate = true, .write = true}));
     std::vector<std::byte> buffer(1u << 20);
     for (std::uint64_t at = 0; at < bytes; at += buffer.size()) {
-      auto const piece = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), bytes - at)));
+      auto const piece = std::span(buffer).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), bytes - at)));
       std::fill(piece.begin(), piece.end(), std::byte{0});
       HEADRACE_TRY_VOID(in->read_at(at, piece));
       HEADRACE_TRY_VOID(out->write_at(at, piece));
@@ -107,12 +128,15 @@ class Mender {
     return {};
   }
 
-  // Empty groups over [from, to): one of the hole's whole length where it is a block, several otherwise.
-  base::Result<void> bridge(base::File& file, std::uint64_t from, std::uint64_t to, std::uint32_t seed) {
+  // Empty groups over [from, to): one of the hole's whole length where it is a block, several
+  // otherwise.
+  base::Result<void> bridge(base::File& file, std::uint64_t from, std::uint64_t to,
+                            std::uint32_t seed) {
     std::vector<std::byte> block(kBlockBytes);
     for (auto at = from; at < to; at += kBlockBytes) {
       std::fill(block.begin(), block.end(), std::byte{0});
-      encode_group_header({kGroupHeaderBytes, 0, at, at, 0, 0, 0, kFlagMark, 0}, seed, std::span(block).first(kGroupHeaderBytes));
+      encode_group_header({kGroupHeaderBytes, 0, at, at, 0, 0, 0, kFlagMark, 0}, seed,
+                          std::span(block).first(kGroupHeaderBytes));
       HEADRACE_TRY_VOID(file.write_at(at, block));
     }
     return {};
@@ -137,7 +161,8 @@ void append_line(std::string& out, std::string const& line) {
 }  // namespace
 
 bool CheckReport::good() const {
-  return other.empty() && std::all_of(segments.begin(), segments.end(), [](auto const& s) { return s.damage.empty(); });
+  return other.empty() && std::all_of(segments.begin(), segments.end(),
+                                      [](auto const& s) { return s.damage.empty(); });
 }
 
 base::Result<CheckReport> verify_log(std::string const& directory, base::FileSystem& files) {
@@ -150,9 +175,13 @@ base::Result<CheckReport> verify_log(std::string const& directory, base::FileSys
     s.number = link.number;
     std::uint64_t index_bytes = 0;
     auto const summary = read_summary(files, directory, link, &index_bytes);
-    if (!summary && !link.last) report.notes.push_back(index_name(link.number) + ": missing or damaged; it will be rebuilt");
+    if (!summary && !link.last)
+      report.notes.push_back(index_name(link.number) + ": missing or damaged; it will be rebuilt");
     auto const end = sealed_end(files, directory, link);
-    HEADRACE_TRY(auto const scan, scan_segment(files, s.file, end, [&](GroupHeader const& h, base::Bytes g) { return check_records(h, g, s, s.file); }));
+    HEADRACE_TRY(auto const scan,
+                 scan_segment(files, s.file, end, [&](GroupHeader const& h, base::Bytes g) {
+                   return check_records(h, g, s, s.file);
+                 }));
     s.file_bytes = scan.file_bytes;
     s.used_bytes = scan.end;
     s.damage.insert(s.damage.end(), scan.damage.begin(), scan.damage.end());
@@ -167,7 +196,9 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
   std::vector<Damage> other;
   HEADRACE_TRY(auto const found, read_directory(directory, files, other));
   if (!other.empty()) {
-    return base::Error{base::ErrorCode::kCorrupt, other.front().file + ": " + other.front().expected + "; this cannot be mended"};
+    return base::Error{
+        base::ErrorCode::kCorrupt,
+        other.front().file + ": " + other.front().expected + "; this cannot be mended"};
   }
   for (auto const& d : found.chain.damage) {
     if (d.byte != 0) {
@@ -186,7 +217,10 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
     auto const path = directory + "/" + segment_name(link.number);
     SegmentReport s;
     auto const end = sealed_end(files, directory, link);
-    HEADRACE_TRY(auto const scan, scan_segment(files, path, end, [&](GroupHeader const& h, base::Bytes g) { return check_records(h, g, s, path); }));
+    HEADRACE_TRY(auto const scan,
+                 scan_segment(files, path, end, [&](GroupHeader const& h, base::Bytes g) {
+                   return check_records(h, g, s, path);
+                 }));
     if (scan.damage.empty()) continue;
     HEADRACE_TRY(auto mended, mender.mend(link, scan.damage, std::max(scan.end, end.value_or(0))));
     report.segments.push_back(std::move(mended));
@@ -197,14 +231,21 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
 std::string to_string(CheckReport const& report) {
   std::string out;
   for (auto const& s : report.segments) {
-    append_line(out, fmt::format("{}: {} groups, {} records, {} messages, {} of {} bytes: {}", s.file, s.groups, s.records,
-                                 s.messages, s.used_bytes, s.file_bytes, s.damage.empty() ? "good" : "DAMAGED"));
-    for (auto const& d : s.damage) append_line(out, fmt::format("  byte {}, {} bytes: {}", d.byte, d.bytes, d.expected));
-    if (s.torn_at) append_line(out, fmt::format("  ends at byte {}; what follows is cut by the next opening", *s.torn_at));
+    append_line(out, fmt::format("{}: {} groups, {} records, {} messages, {} of {} bytes: {}",
+                                 s.file, s.groups, s.records, s.messages, s.used_bytes,
+                                 s.file_bytes, s.damage.empty() ? "good" : "DAMAGED"));
+    for (auto const& d : s.damage)
+      append_line(out, fmt::format("  byte {}, {} bytes: {}", d.byte, d.bytes, d.expected));
+    if (s.torn_at)
+      append_line(out, fmt::format("  ends at byte {}; what follows is cut by the next opening",
+                                   *s.torn_at));
   }
-  for (auto const& d : report.other) append_line(out, fmt::format("{}: byte {}: DAMAGED: {}", d.file, d.byte, d.expected));
+  for (auto const& d : report.other)
+    append_line(out, fmt::format("{}: byte {}: DAMAGED: {}", d.file, d.byte, d.expected));
   for (auto const& n : report.notes) append_line(out, n);
-  append_line(out, report.good() ? "the log is good" : "the log is damaged; `headrace log repair` mends what can be mended");
+  append_line(out, report.good()
+                       ? "the log is good"
+                       : "the log is damaged; `headrace log repair` mends what can be mended");
   return out;
 }
 
@@ -212,8 +253,9 @@ std::string to_string(RepairReport const& report) {
   std::string out;
   for (auto const& s : report.segments) {
     auto const lost = s.records_lost ? std::to_string(*s.records_lost) : "an unknown number of";
-    append_line(out, fmt::format("{}: {} damaged places cut out, {} records lost, {} kept; as it was: {}", s.file, s.groups_lost,
-                                 lost, s.records_kept, s.moved_to));
+    append_line(
+        out, fmt::format("{}: {} damaged places cut out, {} records lost, {} kept; as it was: {}",
+                         s.file, s.groups_lost, lost, s.records_kept, s.moved_to));
   }
   for (auto const& n : report.notes) append_line(out, n);
   if (report.segments.empty()) append_line(out, "nothing to repair");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// verify and repair of a log directory that no process has open: what `headrace log verify|repair` runs.
-//   Threads: any, one call at a time per directory.   Errors: not_found (no log there), invalid_argument (newer format), io.
+// verify and repair of a log directory that no process has open: what `headrace log verify|repair`
+// runs.
+//   Threads: any, one call at a time per directory.   Errors: not_found (no log there),
+//            invalid_argument (newer format), io.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +17,9 @@ namespace headrace::broker::log {
 
 struct Damage {
   std::string file;
-  std::uint64_t byte = 0;  // where in the file
-  std::uint64_t bytes = 0; // how much of it cannot be read
-  std::string expected;    // what should have been there, for people
+  std::uint64_t byte = 0;   // where in the file
+  std::uint64_t bytes = 0;  // how much of it cannot be read
+  std::string expected;     // what should have been there, for people
 };
 
 struct SegmentReport {
@@ -26,13 +28,15 @@ struct SegmentReport {
   std::uint64_t file_bytes = 0;
   std::uint64_t used_bytes = 0;  // up to the end of the last good group
   std::uint64_t groups = 0, records = 0, messages = 0;
-  std::optional<std::uint64_t> torn_at;  // the last segment only: a torn tail that the next open cuts
-  std::vector<Damage> damage;            // corruption: refused at open
+  std::optional<std::uint64_t>
+      torn_at;                 // the last segment only: a torn tail that the next open cuts
+  std::vector<Damage> damage;  // corruption: refused at open
 };
 
 struct CheckReport {
   std::vector<SegmentReport> segments;
-  std::vector<Damage> other;  // format file, topic table; damaged indexes are rebuilt and only noted in `notes`
+  std::vector<Damage>
+      other;  // format file, topic table; damaged indexes are rebuilt and only noted in `notes`
   std::vector<std::string> notes;
   bool good() const;
 };
@@ -52,8 +56,10 @@ struct RepairReport {
   std::vector<std::string> notes;
 };
 
-// Rewrites each damaged segment without its damaged groups, keeping every good record at its position, and moves the
-// damaged file to <directory>/damaged/. Afterwards the log opens. What cannot be mended (a damaged topic table) is corrupt.
+// Rewrites each damaged segment without its damaged groups, keeping every good record at its
+// position, and moves the
+// damaged file to <directory>/damaged/. Afterwards the log opens. What cannot be mended (a damaged
+// topic table) is corrupt.
 base::Result<RepairReport> repair_log(std::string const& directory, base::FileSystem& files);
 
 // For people, one line each.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log on a disk that fails, fills up, tears and lies. Stepped by hand, so that every run is the same.
+// The log on a disk that fails, fills up, tears and lies. Stepped by hand, so that every run is
+// the same.
 #include <fmt/format.h>
 
 #include "base/faulty_file_system.h"
@@ -46,7 +47,8 @@ class LogFaults : public testing::Test {
   }
   // Appends and steps: the failure, or nothing.
   std::optional<base::Error> put(std::uint64_t sequence, std::size_t body_bytes = 100) {
-    auto const ticket = appender_->append(tp_, make_record({.sequence = sequence, .body_bytes = body_bytes}));
+    auto const ticket =
+        appender_->append(tp_, make_record({.sequence = sequence, .body_bytes = body_bytes}));
     if (!ticket) return ticket.error();
     broker_->step();
     auto const progress = appender_->poll();
@@ -54,7 +56,9 @@ class LogFaults : public testing::Test {
     if (!progress.failed.empty()) return progress.failed.front().error;
     return std::nullopt;
   }
-  std::vector<std::uint64_t> all() { return sequences(read_all(*broker_->make_reader({{tp_, {}}}, nullptr))); }
+  std::vector<std::uint64_t> all() {
+    return sequences(read_all(*broker_->make_reader({{tp_, {}}}, nullptr)));
+  }
   std::string segment(std::uint64_t number) { return "/log/" + segment_name(number); }
 
   base::FaultyFileSystem fs_{1};
@@ -150,7 +154,8 @@ TEST_F(LogFaults, DamageBeforeTheMarkIsRefusedNamedAndMended) {
   auto const refused = open();
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
-  EXPECT_NE(refused.error().context.find(segment(1) + ": byte 8192"), std::string::npos) << refused.error().context;
+  EXPECT_NE(refused.error().context.find(segment(1) + ": byte 8192"), std::string::npos)
+      << refused.error().context;
   auto const report = verify_log("/log", fs_);
   ASSERT_TRUE(report.has_value());
   EXPECT_FALSE(report->good());
@@ -192,7 +197,8 @@ TEST_F(LogFaults, DamageInASealedSegmentIsAnErrorWhenItIsRead) {
     auto const fetched = reader->fetch(1u << 20);
     ASSERT_FALSE(fetched.has_value());
     EXPECT_EQ(fetched.error().code, base::ErrorCode::kCorrupt);
-    EXPECT_NE(fetched.error().context.find(segment(2) + ": byte 4096"), std::string::npos) << fetched.error().context;
+    EXPECT_NE(fetched.error().context.find(segment(2) + ": byte 4096"), std::string::npos)
+        << fetched.error().context;
   }
   drop();
   auto const repaired = repair_log("/log", fs_);
@@ -236,10 +242,14 @@ TEST_F(LogFaults, RecycledBytesNeverPass) {
   for (int life = 0; life < 8; ++life) {
     std::optional<std::uint64_t> previous;
     for (auto const s : all()) {
-      if (previous) { ASSERT_EQ(s, *previous + 1); }
+      if (previous) {
+        ASSERT_EQ(s, *previous + 1);
+      }
       previous = s;
     }
-    if (sequence > 0) { ASSERT_EQ(previous, sequence); }
+    if (sequence > 0) {
+      ASSERT_EQ(previous, sequence);
+    }
     for (int i = 0; i < 40; ++i) ASSERT_EQ(put(++sequence, 3000), std::nullopt);
     life % 2 == 0 ? process_end() : power_failure();
     ASSERT_TRUE(open());
@@ -271,7 +281,8 @@ TEST_F(LogFaults, ANewerFormatIsRefused) {
   auto const refused = open();
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::ErrorCode::kInvalidArgument);
-  EXPECT_NE(refused.error().context.find("format 2 is newer than this program's 1"), std::string::npos);
+  EXPECT_NE(refused.error().context.find("format 2 is newer than this program's 1"),
+            std::string::npos);
 }
 
 TEST_F(LogFaults, AnAppenderHasABoundAndIsTakenAgainBelowIt) {

@@ -20,9 +20,11 @@ LogOptions sample_options(std::string directory) {
   return o;
 }
 
-// What the sample holds: 60 records over two topics, the first with two partitions; 2 messages each.
+// What the sample holds: 60 records over two topics, the first with two partitions; 2 messages
+// each.
 TopicPartition place(std::vector<TopicId> const& ids, std::uint64_t number) {
-  return number % 3 == 0 ? TopicPartition{ids[1], 0} : TopicPartition{ids[0], static_cast<std::uint32_t>(number % 2)};
+  return number % 3 == 0 ? TopicPartition{ids[1], 0}
+                         : TopicPartition{ids[0], static_cast<std::uint32_t>(number % 2)};
 }
 
 std::vector<TopicId> open_topics(Broker& broker) {
@@ -39,7 +41,10 @@ TEST(LogFormat, DISABLED_WriteSample) {
   auto const ids = open_topics(**broker);
   Settling appender(**broker);
   for (std::uint64_t n = 1; n <= 60; ++n) {
-    appender.put(place(ids, n), {.sequence = 10 * n, .messages = 2, .body_bytes = 50 * n, .received_ns = static_cast<std::int64_t>(n)});
+    appender.put(place(ids, n), {.sequence = 10 * n,
+                                 .messages = 2,
+                                 .body_bytes = 50 * n,
+                                 .received_ns = static_cast<std::int64_t>(n)});
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arbitrary bytes as a log's only segment: opening, verifying and repairing it answer, never crash. The first byte says whether
+// Arbitrary bytes as a log's only segment: opening, verifying and repairing it answer, never
+// crash. The first byte says whether
 // the bytes' header and groups get right checksums, so that what lies behind them is reached.
 #include <cstdint>
 
@@ -21,7 +22,8 @@ void mend(std::vector<std::byte>& bytes) {
     auto* p = bytes.data() + at;
     auto const length = base::load<std::uint32_t>(p + 8) % 8192 / 8 * 8;
     if (length < kGroupHeaderBytes || at + length > bytes.size()) continue;
-    encode_group_header({length, base::load<std::uint32_t>(p + 12) % 64, at, base::load<std::uint64_t>(p + 24), 0, 0, 0, 0, 0},
+    encode_group_header({length, base::load<std::uint32_t>(p + 12) % 64, at,
+                         base::load<std::uint64_t>(p + 24), 0, 0, 0, 0, 0},
                         group_seed(1, 42), {p, length});
   }
 }
@@ -32,7 +34,8 @@ void read_back(broker::Broker& broker) {
     for (std::uint32_t p = 0; p < 4; ++p) all.push_back({{topic, p}, {}});
   }
   auto const reader = broker.make_reader(all, nullptr);
-  for (auto fetched = reader->fetch(4096); fetched && !fetched->at_end; fetched = reader->fetch(4096)) {
+  for (auto fetched = reader->fetch(4096); fetched && !fetched->at_end;
+       fetched = reader->fetch(4096)) {
   }
   (void)broker.count_after({1, 0}, {1, 5000});
   (void)broker.time_at({1, 0}, {});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/memory/memory_broker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -8,8 +10,6 @@
 #include <set>
 #include <unordered_map>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/assert.h"
 #include "codec/record/record_view.h"
@@ -113,7 +113,8 @@ class MemoryAppender final : public Appender {
   }
   Position position_after(Ticket ticket) const override {
     auto const first = last_ - fresh_.size() - polled_.size() + 1;
-    HEADRACE_ASSERT(ticket >= first && ticket < first + polled_.size(), "not a ticket of the last poll");
+    HEADRACE_ASSERT(ticket >= first && ticket < first + polled_.size(),
+                    "not a ticket of the last poll");
     return polled_[ticket - first];
   }
   std::size_t unsettled_bytes() const override { return 0; }
@@ -149,7 +150,8 @@ class MemoryReader final : public Reader {
     }
     for (auto& c : cursors_) skip_expired(c, out);
     std::size_t bytes = 0, idle = 0;
-    // One record from each assignment in turn, so that a busy partition does not starve a quiet one.
+    // One record from each assignment in turn, so that a busy partition does not starve a quiet
+    // one.
     for (; idle < cursors_.size(); turn_ = (turn_ + 1) % cursors_.size()) {
       auto const* entry = next_of(cursors_[turn_]);
       if (entry == nullptr) {
@@ -169,7 +171,9 @@ class MemoryReader final : public Reader {
   // With the broker's lock held.
   void appended(TopicPartition tp) {
     if (!armed_ || !wake_) return;
-    if (std::none_of(cursors_.begin(), cursors_.end(), [&](Cursor const& c) { return c.partition == tp; })) return;
+    if (std::none_of(cursors_.begin(), cursors_.end(),
+                     [&](Cursor const& c) { return c.partition == tp; }))
+      return;
     armed_ = false;
     wake_();
   }
@@ -178,7 +182,8 @@ class MemoryReader final : public Reader {
   struct Cursor {
     TopicPartition partition;
     Position at;
-    std::uint64_t passed = 0;  // messages of this partition before `at`, since the partition's first
+    std::uint64_t passed =
+        0;  // messages of this partition before `at`, since the partition's first
   };
 
   std::uint64_t passed(Cursor const& c) const {
@@ -221,16 +226,18 @@ class MemoryReader final : public Reader {
 
 base::Result<TopicState> MemoryBroker::open_topic(model::DataType const& type) {
   if (type.partition_count == 0) {
-    return base::Error{base::ErrorCode::kInvalidArgument, "topic " + type.name.text() + ": no partitions; expected 1 or more"};
+    return base::Error{base::ErrorCode::kInvalidArgument,
+                       "topic " + type.name.text() + ": no partitions; expected 1 or more"};
   }
   std::lock_guard const lock(mutex_);
   if (stopped_) return base::Error{base::ErrorCode::kCancelled, "the broker has stopped"};
   for (auto& t : topics_) {
     if (t.state.name != type.name.text()) continue;
     if (t.state.partition_count != type.partition_count) {
-      return base::Error{base::ErrorCode::kInvalidArgument,
-                         fmt::format("topic {} has {} partitions, fixed when it was created; {} were asked for",
-                                     t.state.name, t.state.partition_count, type.partition_count)};
+      return base::Error{
+          base::ErrorCode::kInvalidArgument,
+          fmt::format("topic {} has {} partitions, fixed when it was created; {} were asked for",
+                      t.state.name, t.state.partition_count, type.partition_count)};
     }
     t.retention = type.retention;
     return t.state;
@@ -265,14 +272,16 @@ base::Result<Position> MemoryBroker::append(TopicPartition to, base::Bytes recor
   if (stopped_) return base::Error{base::ErrorCode::kCancelled, "the broker has stopped"};
   auto const it = partitions_.find(to);
   if (it == partitions_.end()) {
-    return base::Error{base::ErrorCode::kNotFound, fmt::format("no topic {} partition {}", to.topic, to.partition)};
+    return base::Error{base::ErrorCode::kNotFound,
+                       fmt::format("no topic {} partition {}", to.topic, to.partition)};
   }
   expire();
   HEADRACE_TRY_VOID(make_room(record.size()));
   auto const view = RecordView::trusted(record);
   auto const number = next_number_++;
-  it->second.entries.push_back({number, std::make_shared<std::vector<std::byte> const>(record.begin(), record.end()),
-                                view.count(), view.received()});
+  it->second.entries.push_back(
+      {number, std::make_shared<std::vector<std::byte> const>(record.begin(), record.end()),
+       view.count(), view.received()});
   it->second.end = number + 1;
   order_.push_back(to);
   remember(view);
@@ -285,7 +294,8 @@ base::Result<Position> MemoryBroker::append(TopicPartition to, base::Bytes recor
 }
 
 void MemoryBroker::remember(RecordView record) {
-  auto const [it, fresh] = producers_.insert_or_assign(record.producer(), ProducerState{record.epoch(), record.last_sequence()});
+  auto const [it, fresh] = producers_.insert_or_assign(
+      record.producer(), ProducerState{record.epoch(), record.last_sequence()});
   if (!fresh) return;
   producers_order_.push_back(it->first);
   if (producers_order_.size() <= options_.producers_max) return;
@@ -296,9 +306,10 @@ void MemoryBroker::remember(RecordView record) {
 base::Result<void> MemoryBroker::make_room(std::size_t bytes) {
   while (stats_.stored_bytes + bytes > options_.bytes_max) {
     if (remove_oldest()) continue;
-    return base::Error{base::ErrorCode::kOverloaded,
-                       fmt::format("the broker's memory is full ({} of {} bytes) and held by a receiver",
-                                   stats_.stored_bytes, options_.bytes_max)};
+    return base::Error{
+        base::ErrorCode::kOverloaded,
+        fmt::format("the broker's memory is full ({} of {} bytes) and held by a receiver",
+                    stats_.stored_bytes, options_.bytes_max)};
   }
   return {};
 }
@@ -307,7 +318,9 @@ void MemoryBroker::expire() {
   auto const now = clock_.now();
   while (!order_.empty()) {
     auto const tp = order_.front();
-    if (partitions_[tp].entries.front().received + topics_[tp.topic - 1].retention > now || !remove_oldest()) return;
+    if (partitions_[tp].entries.front().received + topics_[tp.topic - 1].retention > now ||
+        !remove_oldest())
+      return;
   }
 }
 
@@ -352,7 +365,8 @@ base::Result<Position> MemoryBroker::find_time(TopicPartition tp, base::Timestam
   std::lock_guard const lock(mutex_);
   auto const* p = find(tp);
   if (p == nullptr) {
-    return base::Error{base::ErrorCode::kNotFound, fmt::format("no topic {} partition {}", tp.topic, tp.partition)};
+    return base::Error{base::ErrorCode::kNotFound,
+                       fmt::format("no topic {} partition {}", tp.topic, tp.partition)};
   }
   for (auto const& e : p->entries) {
     if (e.received >= time) return position_of(e.number);

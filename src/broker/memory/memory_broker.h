@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A broker in this process's memory: for tests, and where nothing need survive. Passes the same contract suite as the log.
-//   Threads, Errors: broker.h.   Durability: none survives the process, whatever a data type asks for.
-//   Bounded:  bytes_max of records; the oldest of all partitions go first, except what is held: then append is overloaded.
+// A broker in this process's memory: for tests, and where nothing need survive. Passes the same
+// contract suite as the log.
+//   Threads, Errors: broker.h.   Durability: none survives the process, whatever a data type asks
+//   for.
+//   Bounded:  bytes_max of records; the oldest of all partitions go first, except what is held:
+//             then append is overloaded.
 #pragma once
 
 #include <cstdint>

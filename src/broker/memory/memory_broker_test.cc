@@ -8,7 +8,8 @@ namespace {
 
 class MemorySubject final : public ContractSubject {
  public:
-  explicit MemorySubject(std::uint64_t budget) : broker_(memory::make_memory_broker({.bytes_max = budget}, clock)) {}
+  explicit MemorySubject(std::uint64_t budget)
+      : broker_(memory::make_memory_broker({.bytes_max = budget}, clock)) {}
   Broker& broker() override { return *broker_; }
   bool reopen() override { return false; }
 
@@ -16,9 +17,11 @@ class MemorySubject final : public ContractSubject {
   std::unique_ptr<Broker> broker_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Memory, BrokerContract,
-                         testing::Values(ContractCase{"memory", [](std::uint64_t budget) { return std::make_unique<MemorySubject>(budget); }}),
-                         contract_case_name);
+INSTANTIATE_TEST_SUITE_P(
+    Memory, BrokerContract,
+    testing::Values(ContractCase{
+        "memory", [](std::uint64_t budget) { return std::make_unique<MemorySubject>(budget); }}),
+    contract_case_name);
 
 TEST(MemoryBroker, ForgetsTheOldestProducersFirst) {
   base::ManualClock clock;

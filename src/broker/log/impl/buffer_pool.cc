@@ -8,7 +8,8 @@
 namespace headrace::broker::log {
 
 std::shared_ptr<Buffer> BufferPool::take(std::size_t bytes) {
-  auto const capacity = bytes <= (1u << 20) ? std::bit_ceil(std::max(bytes, kBlockBytes)) : (bytes + 0xFFFFF) & ~std::size_t{0xFFFFF};
+  auto const capacity = bytes <= (1u << 20) ? std::bit_ceil(std::max(bytes, kBlockBytes))
+                                            : (bytes + 0xFFFFF) & ~std::size_t{0xFFFFF};
   std::unique_ptr<Buffer> buffer;
   {
     std::lock_guard const lock(mutex_);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// BufferPool: block-aligned memory for groups, used again and again: fresh pages cost more than the copy into them.
-//   Threads: any.   Lifetime: a buffer keeps its pool alive.   Bounded: what lies unused is at most `idle_bytes_max`.
+// BufferPool: block-aligned memory for groups, used again and again: fresh pages cost more than
+// the copy into them.
+//   Threads: any.   Lifetime: a buffer keeps its pool alive.   Bounded: what lies unused is at
+//            most `idle_bytes_max`.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,8 @@ std::shared_ptr<SegmentIndex const> Catalog::seal_active(std::uint64_t file_byte
 
 void Catalog::set_index_bytes(std::uint64_t number, std::uint64_t bytes) {
   std::lock_guard const lock(mutex_);
-  if (auto const it = segments_.find(number); it != segments_.end()) it->second->index_bytes = bytes;
+  if (auto const it = segments_.find(number); it != segments_.end())
+    it->second->index_bytes = bytes;
 }
 
 void Catalog::publish(Group group, GroupHeader const& header) {
@@ -72,7 +73,8 @@ void Catalog::publish(Group group, GroupHeader const& header) {
   }
 }
 
-std::vector<std::shared_ptr<Waiter>> Catalog::waiters_for(GroupHeader const& header, base::Bytes group) {
+std::vector<std::shared_ptr<Waiter>> Catalog::waiters_for(GroupHeader const& header,
+                                                          base::Bytes group) {
   std::vector<std::shared_ptr<Waiter>> out;
   if (header.records == 0) return out;
   for (auto const& w : waiters_) {
@@ -132,7 +134,8 @@ bool Catalog::active_all(IsExpired const& is) const {
   std::lock_guard const lock(mutex_);
   if (active_ == nullptr || active_->index->records() == 0) return false;
   auto const& partitions = active_->index->partitions();
-  return std::all_of(partitions.begin(), partitions.end(), [&](auto const& p) { return is(p.second.summary); });
+  return std::all_of(partitions.begin(), partitions.end(),
+                     [&](auto const& p) { return is(p.second.summary); });
 }
 
 bool Catalog::any_sealed() const {
@@ -213,19 +216,22 @@ void Catalog::evict(Segment const* keep) {
 base::Result<std::shared_ptr<SegmentIndex>> Catalog::load_index(Segment const& segment) {
   auto const number = segment.number;
   if (auto const bytes = base::read_file(files_, path(index_name(number)), 1ull << 30); bytes) {
-    if (auto index = SegmentIndex::decode(*bytes, number); index && index->end() == segment.summary.end) {
+    if (auto index = SegmentIndex::decode(*bytes, number);
+        index && index->end() == segment.summary.end) {
       return std::make_shared<SegmentIndex>(std::move(*index));
     }
   }
   auto index = std::make_shared<SegmentIndex>(number);
-  HEADRACE_TRY(auto const scan, scan_segment(files_, path(segment_name(number)), segment.summary.end,
-                                             [&](GroupHeader const& header, base::Bytes group) {
-                                               index->add(group, header);
-                                               return base::Result<void>();
-                                             }));
+  HEADRACE_TRY(auto const scan,
+               scan_segment(files_, path(segment_name(number)), segment.summary.end,
+                            [&](GroupHeader const& header, base::Bytes group) {
+                              index->add(group, header);
+                              return base::Result<void>();
+                            }));
   if (!scan.damage.empty()) {
     auto const& d = scan.damage.front();
-    return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: byte {}: {}", d.file, d.byte, d.expected)};
+    return base::Error{base::ErrorCode::kCorrupt,
+                       fmt::format("{}: byte {}: {}", d.file, d.byte, d.expected)};
   }
   base::log_warn("rebuilt a segment's index", {{"segment", number}});
   (void)base::replace_file(files_, path(index_name(number)), base::as_bytes(index->encode()));
@@ -253,7 +259,8 @@ Catalog::SegmentPtr Catalog::next_with(TopicPartition tp, Position from) const {
     if (s.sealed) {
       auto const* p = s.summary.find(tp);
       if (p != nullptr && Position{s.number, p->end} > from) return it->second;
-    } else if (auto const* p = s.index->find(tp); p != nullptr && Position{s.number, p->summary.end} > from) {
+    } else if (auto const* p = s.index->find(tp);
+               p != nullptr && Position{s.number, p->summary.end} > from) {
       return it->second;
     }
   }
@@ -288,10 +295,13 @@ base::Result<std::optional<Group>> Catalog::read_group(GroupAt at) {
     HEADRACE_TRY(auto const got, file->read_at(at.offset, {group.buffer->data(), at.bytes}));
     auto const where = fmt::format("{}: byte {}", path(segment_name(at.segment)), at.offset);
     if (got != at.bytes) {
-      return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: the file ends {} bytes into a group of {}", where, got, at.bytes)};
+      return base::Error{
+          base::ErrorCode::kCorrupt,
+          fmt::format("{}: the file ends {} bytes into a group of {}", where, got, at.bytes)};
     }
     if (auto const header = decode_group(group.view(), at.offset, segment->seed); !header) {
-      return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: {}", where, header.error().context)};
+      return base::Error{base::ErrorCode::kCorrupt,
+                         fmt::format("{}: {}", where, header.error().context)};
     }
     return group;
   };
@@ -319,8 +329,10 @@ std::uint64_t Catalog::expired_between(TopicPartition tp, Position from, Positio
         between += p.messages;
       } else {
         // Read in part: by its bytes, as the records themselves are gone.
-        auto const part = static_cast<double>(p.end - from.lo) / static_cast<double>(p.end - p.first);
-        between += std::max<std::uint64_t>(1, static_cast<std::uint64_t>(part * static_cast<double>(p.messages)));
+        auto const part =
+            static_cast<double>(p.end - from.lo) / static_cast<double>(p.end - p.first);
+        between += std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(part * static_cast<double>(p.messages)));
       }
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Catalog: what the log holds, segment by segment, and everything that can be asked about it. The writer publishes settled
+// Catalog: what the log holds, segment by segment, and everything that can be asked about it. The
+// writer publishes settled
 // groups here; readers and the broker's questions look here.
 //   Threads: any. One lock, held for lookups only; the disk is read outside it.
 #pragma once
@@ -55,14 +56,19 @@ struct RemovedState {
     Position end;
   };
   std::map<TopicPartition, Total> totals;
-  std::map<std::uint64_t, std::vector<PartitionSummary>> segments;  // the last kRemovedKept that had records
-  std::set<std::uint64_t> numbers;                                  // removed ones that are above the oldest kept
+  std::map<std::uint64_t, std::vector<PartitionSummary>>
+      segments;                     // the last kRemovedKept that had records
+  std::set<std::uint64_t> numbers;  // removed ones that are above the oldest kept
 };
 
 class Catalog {
  public:
-  Catalog(base::FileSystem& files, std::string directory, std::shared_ptr<BufferPool> pool, std::size_t cache_bytes_max)
-      : files_(files), directory_(std::move(directory)), pool_(std::move(pool)), cache_(cache_bytes_max) {}
+  Catalog(base::FileSystem& files, std::string directory, std::shared_ptr<BufferPool> pool,
+          std::size_t cache_bytes_max)
+      : files_(files),
+        directory_(std::move(directory)),
+        pool_(std::move(pool)),
+        cache_(cache_bytes_max) {}
 
   // Writer's side.
   void add_sealed(Segment segment);
@@ -108,7 +114,8 @@ class Catalog {
  private:
   using SegmentPtr = std::shared_ptr<Segment>;
 
-  // Runs `use` on the segment's index under the lock, reading it from disk first when it is not resident.
+  // Runs `use` on the segment's index under the lock, reading it from disk first when it is not
+  // resident.
   template <class Use>
   base::Result<void> with_index(SegmentPtr const& segment, Use use);
   base::Result<std::shared_ptr<SegmentIndex>> load_index(Segment const& segment);

@@ -11,7 +11,9 @@ base::Result<Position> Catalog::find_time(TopicPartition tp, base::Timestamp tim
     std::lock_guard const lock(mutex_);
     for (auto const& [number, s] : segments_) {
       auto const* active = s->sealed ? nullptr : s->index->find(tp);
-      auto const* p = s->sealed ? s->summary.find(tp) : active == nullptr ? nullptr : &active->summary;
+      auto const* p = s->sealed           ? s->summary.find(tp)
+                      : active == nullptr ? nullptr
+                                          : &active->summary;
       if (p != nullptr && p->received_max_ns >= time.ns) candidates.push_back(s);
     }
   }
@@ -22,7 +24,8 @@ base::Result<Position> Catalog::find_time(TopicPartition tp, base::Timestamp tim
       if (p == nullptr) return;
       for (auto const& g : p->groups) {
         auto const& group = index.groups()[g.group];
-        if (group.received_max_ns >= time.ns) groups.push_back({segment->number, group.offset, group.bytes});
+        if (group.received_max_ns >= time.ns)
+          groups.push_back({segment->number, group.offset, group.bytes});
       }
     }));
     for (auto const& at : groups) {
@@ -47,7 +50,9 @@ std::uint64_t Catalog::count_after(TopicPartition tp, Position from) {
     for (auto it = segments_.lower_bound(from.hi); it != segments_.end(); ++it) {
       auto const& s = it->second;
       auto const* active = s->sealed ? nullptr : s->index->find(tp);
-      auto const* p = s->sealed ? s->summary.find(tp) : active == nullptr ? nullptr : &active->summary;
+      auto const* p = s->sealed           ? s->summary.find(tp)
+                      : active == nullptr ? nullptr
+                                          : &active->summary;
       if (p == nullptr || Position{s->number, p->end} <= from) continue;
       if (Position{s->number, p->first} >= from) {
         count += p->messages;
@@ -66,7 +71,8 @@ std::uint64_t Catalog::count_after(TopicPartition tp, Position from) {
       if (g.first >= from.lo) {
         count += g.messages;
       } else {
-        cut = GroupAt{partly->number, index.groups()[g.group].offset, index.groups()[g.group].bytes};
+        cut =
+            GroupAt{partly->number, index.groups()[g.group].offset, index.groups()[g.group].bytes};
       }
     }
   });
@@ -75,7 +81,8 @@ std::uint64_t Catalog::count_after(TopicPartition tp, Position from) {
   if (!group || !*group) return count;
   Entries entries((*group)->view());
   for (Entry e; entries.next(e);) {
-    if (e.to == tp && cut->offset + std::uint64_t{e.at} >= from.lo) count += codec::record::RecordView::trusted(e.record).count();
+    if (e.to == tp && cut->offset + std::uint64_t{e.at} >= from.lo)
+      count += codec::record::RecordView::trusted(e.record).count();
   }
   return count;
 }
@@ -99,12 +106,14 @@ std::optional<ProducerState> Catalog::find_producer(base::Uuid const& producer) 
   {
     std::lock_guard const lock(mutex_);
     for (auto it = segments_.rbegin(); it != segments_.rend(); ++it) {
-      if (!it->second->sealed || it->second->summary.may_have(producer)) candidates.push_back(it->second);
+      if (!it->second->sealed || it->second->summary.may_have(producer))
+        candidates.push_back(it->second);
     }
   }
   for (auto const& segment : candidates) {
     std::optional<ProducerState> found;
-    (void)with_index(segment, [&](SegmentIndex const& index) { found = index.find_producer(producer); });
+    (void)with_index(segment,
+                     [&](SegmentIndex const& index) { found = index.find_producer(producer); });
     if (found) return found;
   }
   return std::nullopt;

@@ -7,7 +7,8 @@
 
 namespace headrace::broker::log {
 
-std::string encode_checked(std::string_view magic, std::uint32_t version, std::string_view payload) {
+std::string encode_checked(std::string_view magic, std::uint32_t version,
+                           std::string_view payload) {
   ByteWriter out;
   out.raw(magic.data(), 8);
   out.number(version);
@@ -23,8 +24,8 @@ std::uint64_t checked_bytes(std::string_view bytes, std::string_view magic) {
   return length > (1ull << 40) ? 0 : kCheckedHeadBytes + length;
 }
 
-base::Result<std::string_view> decode_checked(std::string_view bytes, std::string_view magic, std::uint32_t version,
-                                              std::string_view file) {
+base::Result<std::string_view> decode_checked(std::string_view bytes, std::string_view magic,
+                                              std::uint32_t version, std::string_view file) {
   auto const corrupt = [&](std::string text) {
     return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: {}", file, text)};
   };
@@ -32,10 +33,12 @@ base::Result<std::string_view> decode_checked(std::string_view bytes, std::strin
   if (whole == 0) return corrupt(fmt::format("byte 0: expected \"{}\"", magic));
   auto const* head = base::as_bytes(bytes).data();
   if (auto const v = base::load<std::uint32_t>(head + 8); v > version || v == 0) {
-    return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("{}: format {} is newer than this program's {}", file, v, version)};
+    return base::Error{
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("{}: format {} is newer than this program's {}", file, v, version)};
   }
-  if (bytes.size() < whole) return corrupt(fmt::format("{} bytes; expected {}", bytes.size(), whole));
+  if (bytes.size() < whole)
+    return corrupt(fmt::format("{} bytes; expected {}", bytes.size(), whole));
   auto const payload = bytes.substr(kCheckedHeadBytes, whole - kCheckedHeadBytes);
   auto const want = base::load<std::uint32_t>(head + 12);
   if (auto const got = base::crc32c(base::as_bytes(payload)); got != want) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small files of a log directory: a head of magic, version, length and CRC32C, then numbers and texts one after the other.
+// The small files of a log directory: a head of magic, version, length and CRC32C, then numbers
+// and texts one after the other.
 //   Threads: pure.
 #pragma once
 
@@ -24,14 +25,17 @@ class ByteWriter {
     number(static_cast<std::uint32_t>(t.size()));
     out_ += t;
   }
-  void raw(void const* data, std::size_t bytes) { out_.append(static_cast<char const*>(data), bytes); }
+  void raw(void const* data, std::size_t bytes) {
+    out_.append(static_cast<char const*>(data), bytes);
+  }
   std::string const& bytes() const { return out_; }
 
  private:
   std::string out_;
 };
 
-// Reads what ByteWriter wrote. After the first number that is not there, everything reads as 0 and good() is false.
+// Reads what ByteWriter wrote. After the first number that is not there, everything reads as 0 and
+// good() is false.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : left_(bytes) {}
@@ -74,13 +78,14 @@ class ByteReader {
   bool good_ = true;
 };
 
-inline constexpr std::size_t kCheckedHeadBytes = 24;  // magic:8 version:u32 crc32c:u32 (of what follows) length:u64
+inline constexpr std::size_t kCheckedHeadBytes =
+    24;  // magic:8 version:u32 crc32c:u32 (of what follows) length:u64
 
 std::string encode_checked(std::string_view magic, std::uint32_t version, std::string_view payload);
 // The payload. Bytes after it are left alone.
 // corrupt or invalid_argument (newer), with `file`.
-base::Result<std::string_view> decode_checked(std::string_view bytes, std::string_view magic, std::uint32_t version,
-                                              std::string_view file);
+base::Result<std::string_view> decode_checked(std::string_view bytes, std::string_view magic,
+                                              std::uint32_t version, std::string_view file);
 // Head and payload together; 0 when there is no such head.
 std::uint64_t checked_bytes(std::string_view bytes, std::string_view magic);
 

@@ -30,13 +30,16 @@ base::Result<void> check_entries(base::Bytes group, std::uint32_t records) {
     }
     auto const* p = group.data() + at;
     std::size_t const length = load<std::uint32_t>(p + 8);
-    if (length > left - kEntryHeaderBytes || length % 8 != 0 || length < codec::record::kRecordHeaderBytes ||
+    if (length > left - kEntryHeaderBytes || length % 8 != 0 ||
+        length < codec::record::kRecordHeaderBytes ||
         load<std::uint32_t>(p + kEntryHeaderBytes + 4) != length) {
-      return corrupt(fmt::format("an entry of {} bytes at byte {} of the group does not fit", length, at));
+      return corrupt(
+          fmt::format("an entry of {} bytes at byte {} of the group does not fit", length, at));
     }
     at += kEntryHeaderBytes + length;
   }
-  if (count != records) return corrupt(fmt::format("{} records in a group that says {}", count, records));
+  if (count != records)
+    return corrupt(fmt::format("{} records in a group that says {}", count, records));
   return {};
 }
 
@@ -56,24 +59,28 @@ void encode_segment_header(SegmentHeader const& header, std::span<std::byte> blo
 
 base::Result<SegmentHeader> decode_segment_header(base::Bytes block, std::string const& file) {
   if (block.size() < kBlockBytes) {
-    return corrupt(fmt::format("{}: {} bytes; expected a segment header of {}", file, block.size(), kBlockBytes));
+    return corrupt(fmt::format("{}: {} bytes; expected a segment header of {}", file, block.size(),
+                               kBlockBytes));
   }
   if (base::as_text(block.first(kSegmentMagic.size())) != kSegmentMagic) {
     return corrupt(fmt::format("{}: byte 0: not a segment; expected \"{}\"", file, kSegmentMagic));
   }
   auto const version = load<std::uint32_t>(block.data() + 8);
   if (version > kFormatVersion) {
-    return base::Error{base::ErrorCode::kInvalidArgument, fmt::format("{}: format {} is newer than this program's {}", file,
-                                                                     version, kFormatVersion)};
+    return base::Error{base::ErrorCode::kInvalidArgument,
+                       fmt::format("{}: format {} is newer than this program's {}", file, version,
+                                   kFormatVersion)};
   }
   auto const want = load<std::uint32_t>(block.data() + 12);
   auto const got = base::crc32c(block.subspan(16, kBlockBytes - 16));
   if (want != got || version == 0) {
-    return corrupt(fmt::format("{}: byte 12: segment header's checksum {:08x}; expected {:08x}", file, got, want));
+    return corrupt(fmt::format("{}: byte 12: segment header's checksum {:08x}; expected {:08x}",
+                               file, got, want));
   }
-  return SegmentHeader{load<std::uint64_t>(block.data() + 16), load<std::uint64_t>(block.data() + 24),
-                       load<std::uint64_t>(block.data() + 32), load<std::uint64_t>(block.data() + 40),
-                       load<std::int64_t>(block.data() + 48)};
+  return SegmentHeader{
+      load<std::uint64_t>(block.data() + 16), load<std::uint64_t>(block.data() + 24),
+      load<std::uint64_t>(block.data() + 32), load<std::uint64_t>(block.data() + 40),
+      load<std::int64_t>(block.data() + 48)};
 }
 
 std::uint32_t group_seed(std::uint64_t number, std::uint64_t salt) {
@@ -99,20 +106,23 @@ void encode_group_header(GroupHeader const& h, std::uint32_t seed, std::span<std
 }
 
 std::uint32_t group_bytes_at(base::Bytes bytes, std::uint64_t offset) {
-  if (bytes.size() < kGroupHeaderBytes || load<std::uint32_t>(bytes.data()) != kGroupMagic) return 0;
+  if (bytes.size() < kGroupHeaderBytes || load<std::uint32_t>(bytes.data()) != kGroupMagic)
+    return 0;
   auto const length = load<std::uint32_t>(bytes.data() + 8);
   if (length < kGroupHeaderBytes || length > kSegmentBytesMax || length % 8 != 0) return 0;
   return load<std::uint64_t>(bytes.data() + 16) == offset ? length : 0;
 }
 
-base::Result<GroupHeader> decode_group(base::Bytes group, std::uint64_t offset, std::uint32_t seed) {
+base::Result<GroupHeader> decode_group(base::Bytes group, std::uint64_t offset,
+                                       std::uint32_t seed) {
   if (group.size() < kGroupHeaderBytes || group_bytes_at(group, offset) != group.size()) {
     return corrupt("no group header; expected one");
   }
   auto const* p = group.data();
   auto const want = load<std::uint32_t>(p + 4);
   auto const got = base::crc32c(group.subspan(8), seed);
-  if (want != got) return corrupt(fmt::format("a group's checksum {:08x}; expected {:08x}", got, want));
+  if (want != got)
+    return corrupt(fmt::format("a group's checksum {:08x}; expected {:08x}", got, want));
   GroupHeader h;
   h.bytes = load<std::uint32_t>(p + 8);
   h.records = load<std::uint32_t>(p + 12);

@@ -18,16 +18,20 @@ inline constexpr std::size_t kBlockBytes = 4096;
 inline constexpr std::size_t kGroupHeaderBytes = 64;
 inline constexpr std::size_t kEntryHeaderBytes = 16;
 inline constexpr std::uint32_t kGroupMagic = 0x50475248;  // "HRGP"
-inline constexpr std::uint32_t kFlagMark = 1;             // no records: says what was synced when the log fell idle
+inline constexpr std::uint32_t kFlagMark =
+    1;  // no records: says what was synced when the log fell idle
 inline constexpr std::uint64_t kSegmentBytesMax = 1u << 30;
 
-constexpr std::uint64_t padded(std::uint64_t bytes) { return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes; }
+constexpr std::uint64_t padded(std::uint64_t bytes) {
+  return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
 
 struct SegmentHeader {
   std::uint64_t number = 0;
-  std::uint64_t salt = 0;             // random: part of every group's checksum, so that recycled bytes never pass
+  std::uint64_t salt =
+      0;  // random: part of every group's checksum, so that recycled bytes never pass
   std::uint64_t previous_number = 0;  // 0: none
-  std::uint64_t previous_end = 0;     // everything before this byte of the previous segment was synced
+  std::uint64_t previous_end = 0;  // everything before this byte of the previous segment was synced
   std::int64_t created_ns = 0;
   bool operator==(SegmentHeader const&) const = default;
 };
@@ -39,7 +43,8 @@ struct GroupHeader {
   std::uint32_t bytes = 0;  // with this header, without padding
   std::uint32_t records = 0;
   std::uint64_t offset = 0;  // of this group in its segment
-  std::uint64_t synced = 0;  // every byte of the segment before this one was synced when the group was written
+  std::uint64_t synced =
+      0;  // every byte of the segment before this one was synced when the group was written
   std::int64_t received_min_ns = 0, received_max_ns = 0;
   std::int64_t written_ns = 0;
   std::uint32_t flags = 0;
@@ -52,7 +57,8 @@ std::uint32_t group_seed(std::uint64_t number, std::uint64_t salt);
 void encode_group_header(GroupHeader const& header, std::uint32_t seed, std::span<std::byte> group);
 // Length of the group that seems to start here; 0 when none does. Looks at the first 64 bytes only.
 std::uint32_t group_bytes_at(base::Bytes bytes, std::uint64_t offset);
-// Checks a whole group: header, checksum, entries. invalid: says what was found and expected, without the file's name.
+// Checks a whole group: header, checksum, entries. invalid: says what was found and expected,
+// without the file's name.
 base::Result<GroupHeader> decode_group(base::Bytes group, std::uint64_t offset, std::uint32_t seed);
 
 // One record in a group.
@@ -60,7 +66,9 @@ struct Entry {
   std::uint32_t at = 0;  // of its entry header, in the group
   TopicPartition to;
   base::Bytes record;
-  std::uint32_t next() const { return at + static_cast<std::uint32_t>(kEntryHeaderBytes + record.size()); }
+  std::uint32_t next() const {
+    return at + static_cast<std::uint32_t>(kEntryHeaderBytes + record.size());
+  }
 };
 
 void encode_entry_header(TopicPartition to, std::uint32_t record_bytes, std::byte* at);
@@ -68,11 +76,13 @@ void encode_entry_header(TopicPartition to, std::uint32_t record_bytes, std::byt
 // Walks the entries of a group that decode_group accepted, or that we have built.
 class Entries {
  public:
-  explicit Entries(base::Bytes group, std::uint32_t from = kGroupHeaderBytes) : group_(group), at_(from) {}
+  explicit Entries(base::Bytes group, std::uint32_t from = kGroupHeaderBytes)
+      : group_(group), at_(from) {}
   bool next(Entry& entry) {
     if (at_ >= group_.size()) return false;
     auto const* p = group_.data() + at_;
-    entry = {at_, {base::load<std::uint32_t>(p), base::load<std::uint32_t>(p + 4)},
+    entry = {at_,
+             {base::load<std::uint32_t>(p), base::load<std::uint32_t>(p + 4)},
              group_.subspan(at_ + kEntryHeaderBytes, base::load<std::uint32_t>(p + 8))};
     at_ = entry.next();
     return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GroupCache: the groups written or read last, so that receivers that keep up never read the disk. Least recently used go.
+// GroupCache: the groups written or read last, so that receivers that keep up never read the disk.
+// Least recently used go.
 //   Threads: any.   Bounded: bytes_max.
 #pragma once
 

@@ -14,7 +14,8 @@ void WorkSignal::added(std::size_t bytes) {
   auto const before = pending_bytes_.fetch_add(bytes);
   auto const waiting = waiting_.load();
   if (waiting == Waiting::kNo) return;
-  if (waiting == Waiting::kForMuch && (before >= large_bytes_ || before + bytes < large_bytes_)) return;
+  if (waiting == Waiting::kForMuch && (before >= large_bytes_ || before + bytes < large_bytes_))
+    return;
   std::lock_guard const lock(mutex_);
   changed_.notify_one();
 }
@@ -73,14 +74,16 @@ base::Result<Topic const*> LogAppender::find_topic(TopicPartition to) {
   }
   if (to.topic == 0 || to.topic > known_topics_.size() ||
       to.partition >= known_topics_[to.topic - 1].state.partition_count) {
-    return base::Error{base::ErrorCode::kNotFound, fmt::format("no topic {} partition {}", to.topic, to.partition)};
+    return base::Error{base::ErrorCode::kNotFound,
+                       fmt::format("no topic {} partition {}", to.topic, to.partition)};
   }
   return &known_topics_[to.topic - 1];
 }
 
 Chunk& LogAppender::chunk_for(std::size_t bytes) {
   auto& pending = state_->pending;
-  if (!pending.empty() && pending.back().used + bytes <= pending.back().buffer->capacity()) return pending.back();
+  if (!pending.empty() && pending.back().used + bytes <= pending.back().buffer->capacity())
+    return pending.back();
   auto const least = kGroupHeaderBytes + bytes;
   // Small while little comes, so that a quiet appender holds little memory.
   auto const wish = pending.empty() ? std::size_t{16} << 10 : pending.back().buffer->capacity() * 4;
@@ -104,8 +107,9 @@ base::Result<Ticket> LogAppender::append(TopicPartition to, base::Bytes record) 
     if (auto refusal = signal_.refusal()) return std::move(*refusal);
     // A record larger than the bound is taken when nothing else waits.
     if (state_->unsettled_bytes > 0 && state_->unsettled_bytes + bytes > unsettled_bytes_max_) {
-      return base::Error{base::ErrorCode::kOverloaded, fmt::format("{} bytes wait for the disk; at most {} may",
-                                                                   state_->unsettled_bytes, unsettled_bytes_max_)};
+      return base::Error{base::ErrorCode::kOverloaded,
+                         fmt::format("{} bytes wait for the disk; at most {} may",
+                                     state_->unsettled_bytes, unsettled_bytes_max_)};
     }
     auto& chunk = chunk_for(bytes);
     auto const received = view.received().ns;
@@ -135,7 +139,8 @@ Progress LogAppender::poll() {
 Position LogAppender::position_after(Ticket ticket) const {
   auto const it = std::lower_bound(polled_.begin(), polled_.end(), ticket,
                                    [](Chunk const& c, Ticket t) { return c.last() < t; });
-  HEADRACE_ASSERT(it != polled_.end() && it->first <= ticket, "not a ticket that the last poll settled");
+  HEADRACE_ASSERT(it != polled_.end() && it->first <= ticket,
+                  "not a ticket that the last poll settled");
   return {it->base.hi, it->base.lo + it->ends[ticket - it->first]};
 }
 

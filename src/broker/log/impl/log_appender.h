@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LogAppender: copies records into its open chunk; the sync thread takes chunks, makes groups of them and settles them.
+// LogAppender: copies records into its open chunk; the sync thread takes chunks, makes groups of
+// them and settles them.
 //   Threads: an appender's own thread, and the sync thread; one short lock between the two.
 #pragma once
 
@@ -16,7 +17,8 @@
 
 namespace headrace::broker::log {
 
-// Records one after the other, with room for a group header before them, so that a chunk alone can be written as it is.
+// Records one after the other, with room for a group header before them, so that a chunk alone can
+// be written as it is.
 struct Chunk {
   std::shared_ptr<Buffer> buffer;
   std::size_t used = kGroupHeaderBytes;
@@ -79,9 +81,13 @@ class WorkSignal {
 
 class LogAppender final : public Appender {
  public:
-  LogAppender(std::shared_ptr<AppenderState> state, WorkSignal& signal, TopicTable const& topics, BufferPool& pool,
-              std::size_t unsettled_bytes_max, std::size_t chunk_bytes_max)
-      : state_(std::move(state)), signal_(signal), topics_(topics), pool_(pool), unsettled_bytes_max_(unsettled_bytes_max),
+  LogAppender(std::shared_ptr<AppenderState> state, WorkSignal& signal, TopicTable const& topics,
+              BufferPool& pool, std::size_t unsettled_bytes_max, std::size_t chunk_bytes_max)
+      : state_(std::move(state)),
+        signal_(signal),
+        topics_(topics),
+        pool_(pool),
+        unsettled_bytes_max_(unsettled_bytes_max),
         chunk_bytes_max_(chunk_bytes_max) {}
   ~LogAppender() override;
 

@@ -11,16 +11,21 @@ namespace headrace::broker::log {
 namespace {
 
 constexpr std::size_t kIdlePoolBytes = 16u << 20;
-constexpr auto kTick = std::chrono::milliseconds(100);  // how often duties are looked at when nothing comes
+constexpr auto kTick =
+    std::chrono::milliseconds(100);  // how often duties are looked at when nothing comes
 
 base::Result<void> check(LogOptions const& o) {
-  auto const bad = [](std::string text) { return base::Error{base::ErrorCode::kInvalidArgument, "log: " + text}; };
+  auto const bad = [](std::string text) {
+    return base::Error{base::ErrorCode::kInvalidArgument, "log: " + text};
+  };
   if (o.directory.empty()) return bad("no directory");
   if (o.segment_bytes < (64u << 10) || o.segment_bytes > kSegmentBytesMax) {
-    return bad(fmt::format("segment_bytes {}; expected {} to {}", o.segment_bytes, 64u << 10, kSegmentBytesMax));
+    return bad(fmt::format("segment_bytes {}; expected {} to {}", o.segment_bytes, 64u << 10,
+                           kSegmentBytesMax));
   }
   if (o.disk_budget_bytes != 0 && o.disk_budget_bytes < 4 * o.segment_bytes) {
-    return bad(fmt::format("disk_budget_bytes {}; expected at least 4 segments, {}", o.disk_budget_bytes, 4 * o.segment_bytes));
+    return bad(fmt::format("disk_budget_bytes {}; expected at least 4 segments, {}",
+                           o.disk_budget_bytes, 4 * o.segment_bytes));
   }
   if (o.group_bytes_max < kBlockBytes || o.group_bytes_large == 0 || o.unsettled_bytes_max == 0) {
     return bad("group_bytes_max, group_bytes_large and unsettled_bytes_max must not be 0");
@@ -37,12 +42,16 @@ LogOptions rounded(LogOptions o) {
 }  // namespace
 
 LogBroker::LogBroker(LogOptions options, base::FileSystem& files, base::Clock&)
-    : options_(std::move(options)), pool_(std::make_shared<BufferPool>(kIdlePoolBytes)),
-      catalog_(std::make_unique<Catalog>(files, options_.directory, pool_, options_.cache_bytes_max)),
-      topics_(files, options_.directory + "/topics"), signal_(options_.group_bytes_large) {}
+    : options_(std::move(options)),
+      pool_(std::make_shared<BufferPool>(kIdlePoolBytes)),
+      catalog_(
+          std::make_unique<Catalog>(files, options_.directory, pool_, options_.cache_bytes_max)),
+      topics_(files, options_.directory + "/topics"),
+      signal_(options_.group_bytes_large) {}
 
-base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options, base::FileSystem& files, base::Clock& clock,
-                                                         bool own_thread) {
+base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options,
+                                                         base::FileSystem& files,
+                                                         base::Clock& clock, bool own_thread) {
   HEADRACE_TRY_VOID(check(options));
   std::unique_ptr<LogBroker> broker(new LogBroker(rounded(std::move(options)), files, clock));
   auto const& o = broker->options_;
@@ -50,8 +59,9 @@ base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options, bas
   HEADRACE_TRY_VOID(open_format(files, o.directory));
   HEADRACE_TRY_VOID(broker->topics_.load());
   HEADRACE_TRY(auto recovered, recover(files, o.directory, *broker->catalog_));
-  broker->writer_ = std::make_unique<LogWriter>(o, files, clock, *broker->catalog_, broker->topics_, broker->signal_,
-                                                *broker->pool_, std::move(recovered));
+  broker->writer_ =
+      std::make_unique<LogWriter>(o, files, clock, *broker->catalog_, broker->topics_,
+                                  broker->signal_, *broker->pool_, std::move(recovered));
   if (own_thread) broker->thread_ = std::thread([b = broker.get()] { b->run(); });
   return broker;
 }
@@ -69,7 +79,8 @@ void LogBroker::run() {
     auto const pending = signal_.pending_bytes();
     // A lone record after a pause is not kept waiting: there is nobody to share the sync with.
     bool const busy = Steady::now() - last_group < 4 * options_.group_delay;
-    if (pending > 0 && pending < options_.group_bytes_large && busy) signal_.wait_for_more(options_.group_delay);
+    if (pending > 0 && pending < options_.group_bytes_large && busy)
+      signal_.wait_for_more(options_.group_delay);
     if (writer_->step() && pending > 0) last_group = Steady::now();
   }
 }
@@ -103,8 +114,8 @@ std::unique_ptr<Appender> LogBroker::make_appender(Wake wake) {
   auto state = std::make_shared<AppenderState>();
   state->wake = wake ? std::move(wake) : Wake([] {});
   writer_->add_appender(state);
-  return std::make_unique<LogAppender>(std::move(state), signal_, topics_, *pool_, options_.unsettled_bytes_max,
-                                       options_.group_bytes_large);
+  return std::make_unique<LogAppender>(std::move(state), signal_, topics_, *pool_,
+                                       options_.unsettled_bytes_max, options_.group_bytes_large);
 }
 
 std::unique_ptr<Reader> LogBroker::make_reader(std::vector<Assignment> assignments, Wake wake) {
@@ -113,8 +124,10 @@ std::unique_ptr<Reader> LogBroker::make_reader(std::vector<Assignment> assignmen
 
 base::Result<Position> LogBroker::find_time(TopicPartition tp, base::Timestamp time) const {
   auto const topics = topics_.topics();
-  if (tp.topic == 0 || tp.topic > topics.size() || tp.partition >= topics[tp.topic - 1].state.partition_count) {
-    return base::Error{base::ErrorCode::kNotFound, fmt::format("no topic {} partition {}", tp.topic, tp.partition)};
+  if (tp.topic == 0 || tp.topic > topics.size() ||
+      tp.partition >= topics[tp.topic - 1].state.partition_count) {
+    return base::Error{base::ErrorCode::kNotFound,
+                       fmt::format("no topic {} partition {}", tp.topic, tp.partition)};
   }
   return catalog_->find_time(tp, time);
 }

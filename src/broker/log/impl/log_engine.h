@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LogBroker: the broker of log_broker.h in its parts, for tests that want to step it by hand.
-//   Threads: with own_thread as broker.h says; without, step() and stop() are called by one thread, the test's.
+//   Threads: with own_thread as broker.h says; without, step() and stop() are called by one
+//            thread, the test's.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@ namespace headrace::broker::log {
 
 class LogBroker final : public Broker {
  public:
-  static base::Result<std::unique_ptr<LogBroker>> open(LogOptions options, base::FileSystem& files, base::Clock& clock,
-                                                       bool own_thread);
+  static base::Result<std::unique_ptr<LogBroker>> open(LogOptions options, base::FileSystem& files,
+                                                       base::Clock& clock, bool own_thread);
   ~LogBroker() override;
 
   bool step() { return writer_->step(); }
@@ -27,10 +28,18 @@ class LogBroker final : public Broker {
   Position begin(TopicPartition tp) const override { return catalog_->begin(tp); }
   Position end(TopicPartition tp) const override { return catalog_->end(tp); }
   base::Result<Position> find_time(TopicPartition tp, base::Timestamp time) const override;
-  std::uint64_t count_after(TopicPartition tp, Position from) const override { return catalog_->count_after(tp, from); }
-  std::optional<base::Timestamp> time_at(TopicPartition tp, Position from) const override { return catalog_->time_at(tp, from); }
-  std::optional<ProducerState> find_producer(base::Uuid const& p) const override { return catalog_->find_producer(p); }
-  void hold(std::string const& holder, std::span<Assignment const> p) override { catalog_->hold(holder, p); }
+  std::uint64_t count_after(TopicPartition tp, Position from) const override {
+    return catalog_->count_after(tp, from);
+  }
+  std::optional<base::Timestamp> time_at(TopicPartition tp, Position from) const override {
+    return catalog_->time_at(tp, from);
+  }
+  std::optional<ProducerState> find_producer(base::Uuid const& p) const override {
+    return catalog_->find_producer(p);
+  }
+  void hold(std::string const& holder, std::span<Assignment const> p) override {
+    catalog_->hold(holder, p);
+  }
   void release(std::string const& holder) override { catalog_->release(holder); }
   BrokerStats stats() const override { return writer_->stats(); }
   void stop() override;

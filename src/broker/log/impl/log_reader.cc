@@ -6,7 +6,8 @@
 namespace headrace::broker::log {
 namespace {
 
-constexpr std::uint64_t kFarBytes = 16u << 20;  // a cursor this far ahead of the last one may take its turn
+constexpr std::uint64_t kFarBytes =
+    16u << 20;  // a cursor this far ahead of the last one may take its turn
 constexpr unsigned kTurnEvery = 4;
 
 }  // namespace
@@ -55,7 +56,8 @@ std::optional<GroupAt> LogReader::choose() {
   for (std::size_t i = 0; i < cursors_.size(); ++i) {
     auto const& c = cursors_[turn_++ % cursors_.size()];
     if (!c.next) continue;
-    if (c.next->segment != first->segment || c.next->offset > first->offset + kFarBytes) return c.next;
+    if (c.next->segment != first->segment || c.next->offset > first->offset + kFarBytes)
+      return c.next;
   }
   return first;
 }

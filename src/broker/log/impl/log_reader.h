@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// LogReader: goes through the log group by group. All partitions that have something in a group get it from one reading.
-//   Order: the group that comes first in the log, so that partitions that are behind catch up with one sequential reading;
-//          every fourth group belongs to a partition whose turn it is, so that one far behind does not hold up the rest.
+// LogReader: goes through the log group by group. All partitions that have something in a group
+// get it from one reading.
+//   Order: the group that comes first in the log, so that partitions that are behind catch up with
+//          one sequential reading;
+//          every fourth group belongs to a partition whose turn it is, so that one far behind does
+//          not hold up the rest.
 //   Threads: its owner's.
 #pragma once
 

@@ -11,11 +11,22 @@
 
 namespace headrace::broker::log {
 
-LogWriter::LogWriter(LogOptions const& options, base::FileSystem& files, base::Clock& clock, Catalog& catalog,
-                     TopicTable const& topics, WorkSignal& signal, BufferPool& pool, Recovered recovered)
-    : options_(options), files_(files), clock_(clock), catalog_(catalog), topics_(topics), signal_(signal), pool_(pool),
-      last_number_(recovered.last_number), last_end_(recovered.last_end), spares_(std::move(recovered.spares)),
-      last_write_(clock.steady()), last_retention_(clock.steady()), last_probe_(clock.steady()) {
+LogWriter::LogWriter(LogOptions const& options, base::FileSystem& files, base::Clock& clock,
+                     Catalog& catalog, TopicTable const& topics, WorkSignal& signal,
+                     BufferPool& pool, Recovered recovered)
+    : options_(options),
+      files_(files),
+      clock_(clock),
+      catalog_(catalog),
+      topics_(topics),
+      signal_(signal),
+      pool_(pool),
+      last_number_(recovered.last_number),
+      last_end_(recovered.last_end),
+      spares_(std::move(recovered.spares)),
+      last_write_(clock.steady()),
+      last_retention_(clock.steady()),
+      last_probe_(clock.steady()) {
   note_spares();
   auto opened = make_reserve();
   if (opened) opened = ensure_room(kBlockBytes);
@@ -82,15 +93,24 @@ Group LogWriter::build(std::vector<Taken>& taken, GroupHeader& header) {
   for (auto const& t : taken) bytes += t.chunk.entry_bytes();
   auto& only = taken.front().chunk;
   bool const as_it_is = taken.size() == 1 && padded(bytes) * 4 > only.buffer->capacity();
-  Group group{active_->number, static_cast<std::uint32_t>(active_->end), static_cast<std::uint32_t>(bytes),
+  Group group{active_->number, static_cast<std::uint32_t>(active_->end),
+              static_cast<std::uint32_t>(bytes),
               as_it_is ? only.buffer : pool_.take(padded(bytes))};
-  header = {group.bytes, 0, active_->end, active_->synced, taken.front().chunk.received_min_ns,
-            taken.front().chunk.received_max_ns, clock_.now().ns, 0, 0};
+  header = {group.bytes,
+            0,
+            active_->end,
+            active_->synced,
+            taken.front().chunk.received_min_ns,
+            taken.front().chunk.received_max_ns,
+            clock_.now().ns,
+            0,
+            0};
   auto at = kGroupHeaderBytes;
   for (auto& t : taken) {
     auto& c = t.chunk;
     c.base = {group.segment, group.offset + at};
-    if (!as_it_is) std::memcpy(group.buffer->data() + at, c.buffer->data() + kGroupHeaderBytes, c.entry_bytes());
+    if (!as_it_is)
+      std::memcpy(group.buffer->data() + at, c.buffer->data() + kGroupHeaderBytes, c.entry_bytes());
     at += c.entry_bytes();
     header.records += static_cast<std::uint32_t>(c.ends.size());
     header.messages += c.messages;
@@ -131,7 +151,8 @@ void LogWriter::drain() {
 
 // A failed write leaves `end` where it is: the next group goes over whatever was written.
 base::Result<void> LogWriter::write_group(Group const& group) {
-  HEADRACE_TRY_VOID(active_->file->write_at(group.offset, {group.buffer->data(), padded(group.bytes)}));
+  HEADRACE_TRY_VOID(
+      active_->file->write_at(group.offset, {group.buffer->data(), padded(group.bytes)}));
   active_->end += padded(group.bytes);
   return {};
 }
@@ -188,11 +209,13 @@ void LogWriter::note_error(base::Error const& error) {
 }
 
 void LogWriter::fence(base::Error const& error) {
-  base::log_error("the log is fenced: nothing is accepted until a restart", {{"error", base::to_string(error)}});
+  base::log_error("the log is fenced: nothing is accepted until a restart",
+                  {{"error", base::to_string(error)}});
   fenced_ = true;
   std::lock_guard const lock(state_mutex_);
   state_ = "fenced after an I/O error, restart: " + error.context;
-  refusal_ = {base::ErrorCode::kUnavailable, "the log is fenced after an I/O error: " + error.context};
+  refusal_ = {base::ErrorCode::kUnavailable,
+              "the log is fenced after an I/O error: " + error.context};
   signal_.refuse(refusal_);
 }
 

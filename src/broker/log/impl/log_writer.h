@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// LogWriter: everything that changes the directory while the log is open. step() is one round: take what is pending, write
-// one group, sync it, publish and settle it; or look after marks, retention and healing when nothing is pending.
-//   Threads: step() and stop() from one thread (the sync thread, or a test that steps by hand); the rest from any.
+// LogWriter: everything that changes the directory while the log is open. step() is one round:
+// take what is pending, write
+// one group, sync it, publish and settle it; or look after marks, retention and healing when
+// nothing is pending.
+//   Threads: step() and stop() from one thread (the sync thread, or a test that steps by hand);
+//            the rest from any.
 //   Errors:  are turned into failed tickets and a state: fenced (for good) or disk full (heals).
 #pragma once
 
@@ -20,15 +23,16 @@ namespace headrace::broker::log {
 
 // Where the last opening left off.
 struct Recovered {
-  std::uint64_t last_number = 0;  // highest segment number ever seen
-  std::uint64_t last_end = 0;     // of the last segment; 0: none
+  std::uint64_t last_number = 0;                // highest segment number ever seen
+  std::uint64_t last_end = 0;                   // of the last segment; 0: none
   std::map<std::string, std::uint64_t> spares;  // name, bytes
 };
 
 class LogWriter {
  public:
-  LogWriter(LogOptions const& options, base::FileSystem& files, base::Clock& clock, Catalog& catalog, TopicTable const& topics,
-            WorkSignal& signal, BufferPool& pool, Recovered recovered);
+  LogWriter(LogOptions const& options, base::FileSystem& files, base::Clock& clock,
+            Catalog& catalog, TopicTable const& topics, WorkSignal& signal, BufferPool& pool,
+            Recovered recovered);
 
   void add_appender(std::shared_ptr<AppenderState> state);
   // True when it wrote or failed something.
@@ -73,7 +77,8 @@ class LogWriter {
   void write_index(SegmentIndex const& index);
   base::Result<void> open_segment(std::uint64_t bytes);
   base::Result<std::string> take_spare(std::uint64_t bytes);
-  base::Result<std::unique_ptr<base::File>> prepare(std::string const& name, SegmentHeader const& header);
+  base::Result<std::unique_ptr<base::File>> prepare(std::string const& name,
+                                                    SegmentHeader const& header);
   base::Result<void> make_room_in_budget(std::uint64_t bytes);
   base::Result<void> remove_segments(std::vector<std::uint64_t> const& numbers);
   void note_spares();

@@ -16,11 +16,15 @@ constexpr std::string_view kFormatPrefix = "headrace-log ";
 constexpr std::size_t kRewriteBytes = 1u << 20;
 
 base::Error corrupt(Damage const& d) {
-  return {base::ErrorCode::kCorrupt,
-          fmt::format("{}: byte {}: {}; `headrace log verify` shows all, `headrace log repair` mends", d.file, d.byte, d.expected)};
+  return {
+      base::ErrorCode::kCorrupt,
+      fmt::format("{}: byte {}: {}; `headrace log verify` shows all, `headrace log repair` mends",
+                  d.file, d.byte, d.expected)};
 }
 
-bool is_spare(std::string_view name) { return name.starts_with("spare-") && name.ends_with(".seg"); }
+bool is_spare(std::string_view name) {
+  return name.starts_with("spare-") && name.ends_with(".seg");
+}
 
 class Recovery {
  public:
@@ -34,7 +38,8 @@ class Recovery {
     HEADRACE_TRY(auto const chain, read_chain(files_, directory_, names, removed.numbers));
     if (!chain.damage.empty()) return corrupt(chain.damage.front());
     for (auto const n : removed.numbers) out_.last_number = std::max(out_.last_number, n);
-    for (auto const& [tp, total] : removed.totals) out_.last_number = std::max(out_.last_number, total.end.hi);
+    for (auto const& [tp, total] : removed.totals)
+      out_.last_number = std::max(out_.last_number, total.end.hi);
     for (auto const& link : chain.links) HEADRACE_TRY_VOID(open_segment(link));
     catalog_.set_removed(std::move(removed));
     return std::move(out_);
@@ -50,7 +55,8 @@ class Recovery {
       auto const segment = number_in(name, ".seg");
       auto const index = number_in(name, ".idx");
       bool const gone = removed.numbers.contains(segment) || removed.numbers.contains(index);
-      bool const alone = index != 0 && !std::binary_search(segments.begin(), segments.end(), segment_name(index));
+      bool const alone =
+          index != 0 && !std::binary_search(segments.begin(), segments.end(), segment_name(index));
       if (gone || alone || name.ends_with(".new")) {
         HEADRACE_TRY_VOID(files_.remove(path(name)));
         std::erase(names, name);
@@ -87,26 +93,30 @@ class Recovery {
   base::Result<SegmentIndex> rebuild(ChainLink const& link) {
     SegmentIndex index(link.number);
     auto const name = path(segment_name(link.number));
-    HEADRACE_TRY(auto const scan, scan_segment(files_, name, link.sealed_end, [&](GroupHeader const& header, base::Bytes group) {
-                   index.add(group, header);
-                   return base::Result<void>();
-                 }));
+    HEADRACE_TRY(auto const scan, scan_segment(files_, name, link.sealed_end,
+                                               [&](GroupHeader const& header, base::Bytes group) {
+                                                 index.add(group, header);
+                                                 return base::Result<void>();
+                                               }));
     if (!scan.damage.empty()) return corrupt(scan.damage.front());
     if (link.last) HEADRACE_TRY_VOID(settle_tail(name, scan));
     index.set_end(scan.end);
     return index;
   }
 
-  // The tail may be in the kernel's memory only, and after an I/O error the kernel may hold for written what is not: written
+  // The tail may be in the kernel's memory only, and after an I/O error the kernel may hold for
+  // written what is not: written
   // again and synced, it is certain before anybody reads it.
   base::Result<void> settle_tail(std::string const& name, ScanOutcome const& scan) {
     if (scan.torn_at) {
-      base::log_info("cut the log's tail", {{"file", name}, {"byte", scan.end}, {"file_bytes", scan.file_bytes}});
+      base::log_info("cut the log's tail",
+                     {{"file", name}, {"byte", scan.end}, {"file_bytes", scan.file_bytes}});
     }
     HEADRACE_TRY(auto const file, files_.open(name, {.write = true}));
     std::vector<std::byte> buffer(kRewriteBytes);
     for (auto at = scan.synced; at < scan.end; at += buffer.size()) {
-      auto const piece = std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), scan.end - at)));
+      auto const piece = std::span(buffer).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), scan.end - at)));
       HEADRACE_TRY(auto const got, file->read_at(at, piece));
       HEADRACE_TRY_VOID(file->write_at(at, piece.first(got)));
     }
@@ -130,30 +140,36 @@ base::Result<void> open_format(base::FileSystem& files, std::string const& direc
     HEADRACE_TRY(auto const names, files.list(directory));
     for (auto const& name : names) {
       if (number_in(name, ".seg") == 0) continue;
-      return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: missing beside {}; expected \"{}{}\"", path, name,
-                                                                kFormatPrefix, kFormatVersion)};
+      return base::Error{base::ErrorCode::kCorrupt,
+                         fmt::format("{}: missing beside {}; expected \"{}{}\"", path, name,
+                                     kFormatPrefix, kFormatVersion)};
     }
-    return base::replace_file(files, path, base::as_bytes(fmt::format("{}{}\n", kFormatPrefix, kFormatVersion)));
+    return base::replace_file(files, path,
+                              base::as_bytes(fmt::format("{}{}\n", kFormatPrefix, kFormatVersion)));
   }
   std::uint32_t version = 0;
   if (text->starts_with(kFormatPrefix)) {
     std::from_chars(text->data() + kFormatPrefix.size(), text->data() + text->size(), version);
   }
   if (version == 0) {
-    return base::Error{base::ErrorCode::kCorrupt, fmt::format("{}: expected \"{}{}\"", path, kFormatPrefix, kFormatVersion)};
+    return base::Error{base::ErrorCode::kCorrupt,
+                       fmt::format("{}: expected \"{}{}\"", path, kFormatPrefix, kFormatVersion)};
   }
   if (version > kFormatVersion) {
     return base::Error{base::ErrorCode::kInvalidArgument,
-                       fmt::format("{}: format {} is newer than this program's {}", path, version, kFormatVersion)};
+                       fmt::format("{}: format {} is newer than this program's {}", path, version,
+                                   kFormatVersion)};
   }
   return {};
 }
 
-base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory, Catalog& catalog) {
+base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory,
+                                Catalog& catalog) {
   return Recovery(files, directory, catalog).run();
 }
 
-base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory, std::vector<std::string> const& names,
+base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory,
+                               std::vector<std::string> const& names,
                                std::set<std::uint64_t> const& removed) {
   Chain chain;
   for (auto const& name : names) {
@@ -163,8 +179,10 @@ base::Result<Chain> read_chain(base::FileSystem& files, std::string const& direc
     auto const header = read_segment_header(files, path);
     if (!header && header.error().code != base::ErrorCode::kCorrupt) return header.error();
     if (!header || header->number != number) {
-      chain.damage.push_back({path, 0, kBlockBytes, header ? fmt::format("header of segment {}; expected {}", header->number, number)
-                                                           : header.error().context});
+      chain.damage.push_back(
+          {path, 0, kBlockBytes,
+           header ? fmt::format("header of segment {}; expected {}", header->number, number)
+                  : header.error().context});
       continue;
     }
     if (!chain.links.empty()) {
@@ -172,7 +190,9 @@ base::Result<Chain> read_chain(base::FileSystem& files, std::string const& direc
       if (header->previous_number == previous.number) {
         previous.sealed_end = header->previous_end;
       } else if (!removed.contains(header->previous_number)) {
-        chain.damage.push_back({path, 32, 8, fmt::format("it follows {}, which is missing", segment_name(header->previous_number))});
+        chain.damage.push_back({path, 32, 8,
+                                fmt::format("it follows {}, which is missing",
+                                            segment_name(header->previous_number))});
       }
     }
     chain.links.push_back({number, *header, std::nullopt, false});
@@ -181,8 +201,8 @@ base::Result<Chain> read_chain(base::FileSystem& files, std::string const& direc
   return chain;
 }
 
-std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string const& directory, ChainLink const& link,
-                                           std::uint64_t* index_bytes) {
+std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string const& directory,
+                                           ChainLink const& link, std::uint64_t* index_bytes) {
   auto const file = files.open(directory + "/" + index_name(link.number), {});
   if (!file) return std::nullopt;
   auto const size = (*file)->size();

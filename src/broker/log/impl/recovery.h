@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens what is in a log directory: checks the chain of segments, cuts a torn tail, fills the catalog.
-//   Threads: one, before the log starts.   Errors: corrupt (file and byte), invalid_argument (newer format), io.
+// Opens what is in a log directory: checks the chain of segments, cuts a torn tail, fills the
+// catalog.
+//   Threads: one, before the log starts.   Errors: corrupt (file and byte), invalid_argument
+//            (newer format), io.
 #pragma once
 
 #include "broker/log/impl/log_writer.h"
@@ -10,7 +12,8 @@ namespace headrace::broker::log {
 
 // The file `format`: written when the directory is new.
 base::Result<void> open_format(base::FileSystem& files, std::string const& directory);
-base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory, Catalog& catalog);
+base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory,
+                                Catalog& catalog);
 
 // The segments in the order of their numbers, with what the next one says about the end of each.
 struct ChainLink {
@@ -23,10 +26,11 @@ struct Chain {
   std::vector<ChainLink> links;
   std::vector<Damage> damage;
 };
-base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory, std::vector<std::string> const& names,
+base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory,
+                               std::vector<std::string> const& names,
                                std::set<std::uint64_t> const& removed);
 // From the index file, when it is good and fits the segment; else nullopt.
-std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string const& directory, ChainLink const& link,
-                                           std::uint64_t* index_bytes);
+std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string const& directory,
+                                           ChainLink const& link, std::uint64_t* index_bytes);
 
 }  // namespace headrace::broker::log

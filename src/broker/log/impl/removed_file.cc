@@ -66,7 +66,8 @@ base::Result<RemovedState> load_removed(base::FileSystem& files, std::string con
     }
   }
   for (auto n = in.count(8); n > 0; --n) state.numbers.insert(in.number<std::uint64_t>());
-  if (!in.good() || !in.at_end()) return base::Error{base::ErrorCode::kCorrupt, path + ": lengths that do not fit"};
+  if (!in.good() || !in.at_end())
+    return base::Error{base::ErrorCode::kCorrupt, path + ": lengths that do not fit"};
   return state;
 }
 

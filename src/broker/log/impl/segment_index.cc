@@ -28,7 +28,8 @@ void bloom_bits(base::Uuid const& producer, std::size_t words, Fn use) {
   std::memcpy(&b, producer.bytes.data() + 8, 8);
   a = (a ^ (a >> 32) ^ b) * 0x9E3779B97F4A7C15ull;
   b = (b ^ (a >> 29)) * 0xBF58476D1CE4E5B9ull | 1;
-  for (int i = 0; i < kBloomHashes; ++i) use(((a + static_cast<std::uint64_t>(i) * b) >> 16) % (words * 64));
+  for (int i = 0; i < kBloomHashes; ++i)
+    use(((a + static_cast<std::uint64_t>(i) * b) >> 16) % (words * 64));
 }
 
 void put_summary(ByteWriter& out, PartitionSummary const& p) {
@@ -62,23 +63,26 @@ base::Error damaged(std::uint64_t number, std::string_view what) {
 }  // namespace
 
 PartitionSummary const* SegmentSummary::find(TopicPartition tp) const {
-  auto const it = std::lower_bound(partitions.begin(), partitions.end(), tp,
-                                   [](PartitionSummary const& p, TopicPartition t) { return p.partition < t; });
+  auto const it =
+      std::lower_bound(partitions.begin(), partitions.end(), tp,
+                       [](PartitionSummary const& p, TopicPartition t) { return p.partition < t; });
   return it == partitions.end() || it->partition != tp ? nullptr : &*it;
 }
 
 bool SegmentSummary::may_have(base::Uuid const& producer) const {
   if (producer_bloom.empty()) return false;
   bool all = true;
-  bloom_bits(producer, producer_bloom.size(),
-             [&](std::uint64_t bit) { all = all && (producer_bloom[bit / 64] >> (bit % 64) & 1) != 0; });
+  bloom_bits(producer, producer_bloom.size(), [&](std::uint64_t bit) {
+    all = all && (producer_bloom[bit / 64] >> (bit % 64) & 1) != 0;
+  });
   return all;
 }
 
 std::size_t PartitionIndex::find(std::uint64_t from) const {
-  return static_cast<std::size_t>(std::lower_bound(groups.begin(), groups.end(), from,
-                                                   [](PartitionGroup const& g, std::uint64_t at) { return g.last < at; }) -
-                                  groups.begin());
+  return static_cast<std::size_t>(
+      std::lower_bound(groups.begin(), groups.end(), from,
+                       [](PartitionGroup const& g, std::uint64_t at) { return g.last < at; }) -
+      groups.begin());
 }
 
 void SegmentIndex::add(base::Bytes group, GroupHeader const& header) {
@@ -99,7 +103,8 @@ void SegmentIndex::add(base::Bytes group, GroupHeader const& header) {
     auto const at = base_offset + e.at;
     if (partition == nullptr || partition->summary.partition != e.to) {
       partition = &partitions_[e.to];
-      if (partition->summary.records == 0) partition->summary = {e.to, at, 0, received, received, 0, 0};
+      if (partition->summary.records == 0)
+        partition->summary = {e.to, at, 0, received, received, 0, 0};
     }
     auto& s = partition->summary;
     s.end = base_offset + e.next();
@@ -111,7 +116,8 @@ void SegmentIndex::add(base::Bytes group, GroupHeader const& header) {
     if (list.empty() || list.back().group != ordinal) list.push_back({ordinal, at, at, 0});
     list.back().last = at;
     list.back().messages += record.count();
-    if (producer_state == nullptr || std::memcmp(producer.bytes.data(), e.record.data() + 32, 16) != 0) {
+    if (producer_state == nullptr ||
+        std::memcmp(producer.bytes.data(), e.record.data() + 32, 16) != 0) {
       producer = record.producer();
       producer_state = &producers_[producer];
     }
@@ -137,8 +143,9 @@ SegmentSummary SegmentIndex::summary() const {
             [](auto const& a, auto const& b) { return a.partition < b.partition; });
   s.producer_bloom.resize(bloom_words(producers_.size()));
   for (auto const& [producer, state] : producers_) {
-    bloom_bits(producer, s.producer_bloom.size(),
-               [&](std::uint64_t bit) { s.producer_bloom[bit / 64] |= std::uint64_t{1} << (bit % 64); });
+    bloom_bits(producer, s.producer_bloom.size(), [&](std::uint64_t bit) {
+      s.producer_bloom[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    });
   }
   return s;
 }
@@ -183,9 +190,12 @@ std::string SegmentIndex::encode() const {
          encode_checked(kBodyMagic, kFormatVersion, body.bytes());
 }
 
-base::Result<std::optional<SegmentSummary>> SegmentIndex::decode_summary(std::string_view bytes, std::uint64_t number) {
-  if (auto const whole = checked_bytes(bytes, kSummaryMagic); whole > bytes.size()) return std::optional<SegmentSummary>();
-  HEADRACE_TRY(auto const payload, decode_checked(bytes, kSummaryMagic, kFormatVersion, index_name(number)));
+base::Result<std::optional<SegmentSummary>> SegmentIndex::decode_summary(std::string_view bytes,
+                                                                         std::uint64_t number) {
+  if (auto const whole = checked_bytes(bytes, kSummaryMagic); whole > bytes.size())
+    return std::optional<SegmentSummary>();
+  HEADRACE_TRY(auto const payload,
+               decode_checked(bytes, kSummaryMagic, kFormatVersion, index_name(number)));
   ByteReader in(payload);
   SegmentSummary s;
   s.number = in.number<std::uint64_t>();
@@ -194,7 +204,8 @@ base::Result<std::optional<SegmentSummary>> SegmentIndex::decode_summary(std::st
   s.messages = in.number<std::uint64_t>();
   for (auto n = in.count(48); n > 0; --n) s.partitions.push_back(get_summary(in));
   for (auto n = in.count(8); n > 0; --n) s.producer_bloom.push_back(in.number<std::uint64_t>());
-  if (!in.good() || !in.at_end() || s.number != number) return damaged(number, "a summary that does not fit");
+  if (!in.good() || !in.at_end() || s.number != number)
+    return damaged(number, "a summary that does not fit");
   return std::optional(std::move(s));
 }
 
@@ -202,7 +213,8 @@ base::Result<SegmentIndex> SegmentIndex::decode(std::string_view bytes, std::uin
   HEADRACE_TRY(auto const summary, decode_summary(bytes, number));
   if (!summary) return damaged(number, "cut short");
   bytes.remove_prefix(checked_bytes(bytes, kSummaryMagic));
-  HEADRACE_TRY(auto const payload, decode_checked(bytes, kBodyMagic, kFormatVersion, index_name(number)));
+  HEADRACE_TRY(auto const payload,
+               decode_checked(bytes, kBodyMagic, kFormatVersion, index_name(number)));
   SegmentIndex out(number);
   out.end_ = summary->end;
   out.records_ = summary->records;
@@ -213,7 +225,8 @@ base::Result<SegmentIndex> SegmentIndex::decode(std::string_view bytes, std::uin
     g.offset = in.number<std::uint32_t>();
     g.bytes = in.number<std::uint32_t>();
     g.received_max_ns = in.number<std::int64_t>();
-    if (g.bytes < kGroupHeaderBytes || g.offset + std::uint64_t{g.bytes} > out.end_) return damaged(number, "a group past the end");
+    if (g.bytes < kGroupHeaderBytes || g.offset + std::uint64_t{g.bytes} > out.end_)
+      return damaged(number, "a group past the end");
     out.groups_.push_back(g);
   }
   for (auto const& p : summary->partitions) {
@@ -224,12 +237,14 @@ base::Result<SegmentIndex> SegmentIndex::decode(std::string_view bytes, std::uin
     auto const list = in.raw(count * sizeof(PartitionGroup));
     if (!list.empty()) std::memcpy(partition.groups.data(), list.data(), list.size());
     for (auto const& g : partition.groups) {
-      if (g.group >= out.groups_.size()) return damaged(number, "a partition's group that is not there");
+      if (g.group >= out.groups_.size())
+        return damaged(number, "a partition's group that is not there");
     }
   }
   for (auto n = in.count(28); n > 0; --n) {
     base::Uuid producer;
-    if (auto const raw = in.raw(16); raw.size() == 16) std::memcpy(producer.bytes.data(), raw.data(), 16);
+    if (auto const raw = in.raw(16); raw.size() == 16)
+      std::memcpy(producer.bytes.data(), raw.data(), 16);
     auto const epoch = in.number<std::uint32_t>();
     out.producers_[producer] = {epoch, in.number<std::uint64_t>()};
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SegmentIndex: where each partition's records stand in one segment. Written beside the segment when it is sealed; rebuilt
-// from it when missing or damaged. The summary is small and stays in memory; the rest is read when it is asked for.
+// SegmentIndex: where each partition's records stand in one segment. Written beside the segment
+// when it is sealed; rebuilt
+// from it when missing or damaged. The summary is small and stays in memory; the rest is read when
+// it is asked for.
 //   Threads: none of its own; the catalog's lock guards the one that grows.
 #pragma once
 
@@ -46,7 +48,7 @@ struct GroupRef {
 
 // One partition's part of one group.
 struct PartitionGroup {
-  std::uint32_t group = 0;  // into groups
+  std::uint32_t group = 0;            // into groups
   std::uint32_t first = 0, last = 0;  // bytes of the first and last entry, in the segment
   std::uint32_t messages = 0;
   bool operator==(PartitionGroup const&) const = default;
@@ -74,7 +76,9 @@ class SegmentIndex {
   std::uint64_t records() const { return records_; }
   std::vector<GroupRef> const& groups() const { return groups_; }
   PartitionIndex const* find(TopicPartition tp) const;
-  std::unordered_map<TopicPartition, PartitionIndex> const& partitions() const { return partitions_; }
+  std::unordered_map<TopicPartition, PartitionIndex> const& partitions() const {
+    return partitions_;
+  }
   std::optional<ProducerState> find_producer(base::Uuid const& producer) const;
   SegmentSummary summary() const;
   std::size_t memory_bytes() const;
@@ -83,7 +87,8 @@ class SegmentIndex {
   // corrupt: anything that does not fit.
   static base::Result<SegmentIndex> decode(std::string_view bytes, std::uint64_t number);
   // Of the first part of the file; nullopt when `bytes` is too short for it: read more.
-  static base::Result<std::optional<SegmentSummary>> decode_summary(std::string_view bytes, std::uint64_t number);
+  static base::Result<std::optional<SegmentSummary>> decode_summary(std::string_view bytes,
+                                                                    std::uint64_t number);
 
  private:
   std::uint64_t number_;

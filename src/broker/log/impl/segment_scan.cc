@@ -15,8 +15,10 @@ class Window {
 
   // Bytes [offset, offset + bytes), fewer at the limit.
   base::Result<base::Bytes> at(std::uint64_t offset, std::size_t bytes) {
-    bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, offset < limit_ ? limit_ - offset : 0));
-    if (offset < start_ || offset + bytes > start_ + filled_) HEADRACE_TRY_VOID(fill(offset, bytes));
+    bytes = static_cast<std::size_t>(
+        std::min<std::uint64_t>(bytes, offset < limit_ ? limit_ - offset : 0));
+    if (offset < start_ || offset + bytes > start_ + filled_)
+      HEADRACE_TRY_VOID(fill(offset, bytes));
     auto const have = start_ + filled_ > offset ? start_ + filled_ - offset : 0;
     return base::Bytes(buffer_).subspan(offset - start_, std::min<std::uint64_t>(bytes, have));
   }
@@ -25,7 +27,8 @@ class Window {
   static constexpr std::size_t kReadBytes = 1u << 20;
 
   base::Result<void> fill(std::uint64_t offset, std::size_t bytes) {
-    auto const want = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, kReadBytes), limit_ - offset));
+    auto const want = static_cast<std::size_t>(
+        std::min<std::uint64_t>(std::max(bytes, kReadBytes), limit_ - offset));
     if (buffer_.size() < want) buffer_.resize(want);
     start_ = offset;
     filled_ = 0;
@@ -47,8 +50,12 @@ struct Found {
 
 class Scan {
  public:
-  Scan(base::File& file, std::string path, SegmentHeader const& header, std::uint64_t limit, bool sealed)
-      : window_(file, limit), path_(std::move(path)), seed_(group_seed(header.number, header.salt)), limit_(limit),
+  Scan(base::File& file, std::string path, SegmentHeader const& header, std::uint64_t limit,
+       bool sealed)
+      : window_(file, limit),
+        path_(std::move(path)),
+        seed_(group_seed(header.number, header.salt)),
+        limit_(limit),
         sealed_(sealed) {}
 
   base::Result<void> run(ScanOutcome& out, OnGroup const& on_group) {
@@ -83,7 +90,9 @@ class Scan {
       return std::optional<Found>();
     }
     if (offset + bytes > limit_) {
-      if (reason != nullptr) *reason = fmt::format("a group of {} bytes; expected its end before byte {}", bytes, limit_);
+      if (reason != nullptr)
+        *reason =
+            fmt::format("a group of {} bytes; expected its end before byte {}", bytes, limit_);
       return std::optional<Found>();
     }
     HEADRACE_TRY(auto const group, window_.at(offset, bytes));
@@ -133,7 +142,8 @@ base::Result<SegmentHeader> read_segment_header(base::FileSystem& files, std::st
 }
 
 base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string const& path,
-                                       std::optional<std::uint64_t> sealed_end, OnGroup const& on_group) {
+                                       std::optional<std::uint64_t> sealed_end,
+                                       OnGroup const& on_group) {
   HEADRACE_TRY(auto const file, files.open(path, {}));
   ScanOutcome out;
   HEADRACE_TRY(out.file_bytes, file->size());
@@ -142,7 +152,9 @@ base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string cons
   Scan scan(*file, path, out.header, limit, sealed_end.has_value());
   HEADRACE_TRY_VOID(scan.run(out, on_group));
   if (sealed_end && out.end < *sealed_end && out.damage.empty()) {
-    out.damage.push_back({path, out.end, *sealed_end - out.end, fmt::format("the file ends at byte {}; expected {}", out.file_bytes, *sealed_end)});
+    out.damage.push_back(
+        {path, out.end, *sealed_end - out.end,
+         fmt::format("the file ends at byte {}; expected {}", out.file_bytes, *sealed_end)});
   }
   return out;
 }

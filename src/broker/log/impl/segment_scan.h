@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a segment from its first byte to its last and tells good groups, a torn tail and corruption apart.
-//   Threads: any.   Errors: of the header (corrupt, invalid_argument when newer) and of reading (io).
+// Reads a segment from its first byte to its last and tells good groups, a torn tail and
+// corruption apart.
+//   Threads: any.   Errors: of the header (corrupt, invalid_argument when newer) and of reading
+//            (io).
 #pragma once
 
 #include <functional>
@@ -25,10 +27,12 @@ struct ScanOutcome {
 
 using OnGroup = std::function<base::Result<void>(GroupHeader const&, base::Bytes group)>;
 
-// With `sealed_end` the segment is known to be good up to there. Without it, it is the log's tail: damage that no later
+// With `sealed_end` the segment is known to be good up to there. Without it, it is the log's tail:
+// damage that no later
 // group vouches for is torn, not corrupt.
 base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string const& path,
-                                       std::optional<std::uint64_t> sealed_end, OnGroup const& on_group);
+                                       std::optional<std::uint64_t> sealed_end,
+                                       OnGroup const& on_group);
 
 base::Result<SegmentHeader> read_segment_header(base::FileSystem& files, std::string const& path);
 

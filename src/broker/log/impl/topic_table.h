@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TopicTable: names, ids and partition counts of the topics, kept in the file `topics`.
-//   Threads: any (a lock of its own).   Errors: of open_topic: invalid_argument, io, overloaded; of load: corrupt.
+//   Threads: any (a lock of its own).   Errors: of open_topic: invalid_argument, io, overloaded;
+//            of load: corrupt.
 #pragma once
 
 #include <atomic>
