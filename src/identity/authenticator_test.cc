@@ -24,7 +24,7 @@ class AuthenticatorTest : public ::testing::Test {
   AuthenticatorTest() {
     std::string text = (std::filesystem::temp_directory_path() / "authenticator_XXXXXX").string();
     folder_ = ::mkdtemp(text.data());
-    identity_ = std::move(*Identity::open({.data_dir = folder_}, clock_));
+    identity_ = *Identity::open({.data_dir = folder_}, clock_);
     authenticator_ = std::make_unique<Authenticator>(
         *identity_, clock_, AuthenticatorOptions{.failures_per_minute_max = 3});
   }

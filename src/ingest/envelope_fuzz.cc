@@ -14,7 +14,7 @@ ingest::TypeTable& types() {
   static auto* const table = [] {
     std::vector<model::DataType> list(1);
     list[0].name = model::DataTypeName::trusted("system_metrics");
-    return new ingest::TypeTable(std::move(*ingest::TypeTable::make(*broker, list)));
+    return new ingest::TypeTable(*ingest::TypeTable::make(*broker, list));
   }();
   return *table;
 }

@@ -20,7 +20,7 @@ class EnvelopeTest : public ::testing::Test {
   EnvelopeTest() : broker_(broker::memory::make_memory_broker({}, clock_)) {
     std::vector<model::DataType> types(1);
     types[0].name = model::DataTypeName::trusted("alpha");
-    types_ = std::make_unique<TypeTable>(std::move(*TypeTable::make(*broker_, types)));
+    types_ = std::make_unique<TypeTable>(*TypeTable::make(*broker_, types));
     decoder_ = std::make_unique<EnvelopeDecoder>(*types_, limits_);
   }
   ~EnvelopeTest() override { broker_->stop(); }

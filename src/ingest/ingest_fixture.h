@@ -170,8 +170,8 @@ class IngestFixture : public ::testing::Test {
     threads_.start();
     inner_broker_ = broker::memory::make_memory_broker({}, base::system_clock());
     gated_ = std::make_unique<GatedBroker>(*inner_broker_);
-    identity_ = std::move(*identity::Identity::open(
-        {.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)}, base::system_clock()));
+    identity_ = *identity::Identity::open(
+        {.data_dir = folder_, .claim_delay = std::chrono::milliseconds(0)}, base::system_clock());
     authenticator_ = std::make_unique<identity::Authenticator>(*identity_, base::system_clock(),
                                                                identity::AuthenticatorOptions{});
   }
@@ -214,7 +214,7 @@ class IngestFixture : public ::testing::Test {
   }
   std::uint16_t port() const { return server_->ports().at(0); }
   net::HttpClient client() {
-    return std::move(*net::HttpClient::open("http://127.0.0.1:" + std::to_string(port())));
+    return *net::HttpClient::open("http://127.0.0.1:" + std::to_string(port()));
   }
 
   // Everything stored, by topic, partition and position.

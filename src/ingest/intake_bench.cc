@@ -38,16 +38,16 @@ void batch_to_records(benchmark::State& state) {
   auto const count = static_cast<std::size_t>(state.range(0));
   auto broker = broker::memory::make_memory_broker({}, base::system_clock());
   std::string folder = (std::filesystem::temp_directory_path() / "intake_bench_XXXXXX").string();
-  auto identity = std::move(
-      *identity::Identity::open({.data_dir = ::mkdtemp(folder.data())}, base::system_clock()));
+  auto identity =
+      *identity::Identity::open({.data_dir = ::mkdtemp(folder.data())}, base::system_clock());
   identity::Authenticator authenticator(*identity, base::system_clock(), {});
   base::Registry metrics;
   net::IoThreads threads(1);
   threads.start();
   model::DataType type;
   type.name = model::DataTypeName::trusted("system_metrics");
-  auto ingest = std::move(
-      *Ingest::make({}, {*broker, authenticator, metrics, base::system_clock(), threads}, {type}));
+  auto ingest =
+      *Ingest::make({}, {*broker, authenticator, metrics, base::system_clock(), threads}, {type});
   auto& gate = ingest->gate(threads.at(0));
   Intake intake(gate, ingest->types(), ingest->config().limits);
   std::string body = "[";

@@ -16,7 +16,7 @@ class SourceDirectoryTest : public ::testing::Test {
     std::vector<model::DataType> types(2);
     types[0].name = model::DataTypeName::trusted("alpha");
     types[1].name = model::DataTypeName::trusted("beta");
-    types_ = std::move(*TypeTable::make(*broker_, types));
+    types_ = *TypeTable::make(*broker_, types);
   }
   ~SourceDirectoryTest() override { broker_->stop(); }
   void report(SourceDirectory& directory, std::string_view source, std::uint16_t type = 0) {
