@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agent: collects what this machine reports and brings it to a backend over the agent protocol
-// (docs/protocols/agent-websocket.md). What is collected goes to a bounded spool on disk first (docs/formats/agent-spool.md)
-// and leaves it when the backend has acknowledged it, so that nothing is lost while the backend or the agent is away.
-//   Threads:  start(), stop() and stats() from any one thread; the agent runs one thread that collects and one that transfers.
+// (docs/protocols/agent-websocket.md). What is collected goes to a bounded spool on disk first
+// (docs/formats/agent-spool.md) and leaves it when the backend has acknowledged it, so that nothing
+// is lost while the backend or the agent is away.
+//   Threads:  start(), stop() and stats() from any one thread; the agent runs one thread that
+//             collects and one that transfers.
 //   Lifetime: stop() (or the destructor) joins both. An agent is started once.
-//   Errors:   of start(): invalid_argument (options), io (spool directory), corrupt (never: damage is cut and counted).
-//             A backend that is away, refuses or answers nonsense is no error: it is logged and tried again with back-off.
+//   Errors:   of start(): invalid_argument (options), io (spool directory), corrupt (never: damage
+//             is cut and counted). A backend that is away, refuses or answers nonsense is no error:
+//             it is logged and tried again with back-off.
 #pragma once
 
 #include <chrono>
@@ -20,7 +23,8 @@
 
 namespace headrace::agent {
 
-// When the spool calls fdatasync. A killed agent loses nothing either way; a power failure loses what was not synced.
+// When the spool calls fdatasync. A killed agent loses nothing either way; a power failure loses
+// what was not synced.
 enum class SpoolSync : unsigned char {
   kAlways,  // after each sample
   kSecond,  // at most once a second (default)
@@ -72,7 +76,8 @@ class Agent {
 
   // Opens the spool and begins to collect at once. Returns before a connection is made.
   base::Result<void> start();
-  // Takes no more samples, sends what is spooled for at most stop_timeout, closes. What is not acknowledged stays spooled.
+  // Takes no more samples, sends what is spooled for at most stop_timeout, closes. What is not
+  // acknowledged stays spooled.
   void stop();
   AgentStats stats() const;
 

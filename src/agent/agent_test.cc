@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole agent against a backend of the test's own on a real socket, which keeps, refuses, hangs up and goes away as told.
+// The whole agent against a backend of the test's own on a real socket, which keeps, refuses, hangs
+// up and goes away as told.
 #include "agent/agent.h"
 
 #include <fmt/format.h>
@@ -37,7 +38,8 @@ struct Kept {
   }
 };
 
-// Decides on each message: "" keeps it, "nack" refuses it, a number closes the connection with that code.
+// Decides on each message: "" keeps it, "nack" refuses it, a number closes the connection with that
+//                          code.
 using Rule = std::function<std::string(std::string_view body)>;
 
 class BackendSession final : public net::WebSocketHandler {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool's decoders over any bytes: nothing outside them is read, and what is decoded encodes to the same bytes again.
+// The spool's decoders over any bytes: nothing outside them is read, and what is decoded encodes to
+// the same bytes again.
 #include <cstddef>
 #include <cstdint>
 

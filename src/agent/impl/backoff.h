@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backoff: how long to wait before the next attempt: doubles from `min` to `max`, with jitter of half.   Threads: one.
+// Backoff: how long to wait before the next attempt: doubles from `min` to `max`, with jitter of
+//          half.   Threads: one.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,8 @@ class Backoff {
   Backoff(Duration min, Duration max, std::uint64_t seed)
       : min_(min), max_(std::max(min, max)), step_(min_), random_(seed) {}
 
-  // Between half of the step and the whole, where the step is `floor` at least; the next step is twice as long.
+  // Between half of the step and the whole, where the step is `floor` at least; the next step is
+  // twice as long.
   Duration next(Duration floor = Duration(0)) {
     auto const step = std::max(step_, floor);
     step_ = std::min(max_, step_ * 2);

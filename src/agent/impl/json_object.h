@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes one JSON object into a string, in the order of the calls. Closes itself when it goes out of scope.
-//   Threads: one.   Lifetime: an inner object or array ends before the outer one is written to again.
+// Writes one JSON object into a string, in the order of the calls. Closes itself when it goes out
+// of scope.
+//   Threads: one.   Lifetime: an inner object or array ends before the outer one is written to
+//            again.
 #pragma once
 
 #include <cstdint>

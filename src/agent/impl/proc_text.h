@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Linux says of itself in /proc, as values: pure functions over the files' text. Kernels differ (fields came one by one,
-// containers leave files out or empty), so a field that is missing at a line's end reads as 0 and unknown lines are passed over.
+// What Linux says of itself in /proc, as values: pure functions over the files' text. Kernels
+// differ (fields came one by one, containers leave files out or empty), so a field that is missing
+// at a line's end reads as 0 and unknown lines are passed over.
 //   Threads: pure.   Units: bytes, milliseconds, counts since the machine started.
-//   Errors:  invalid_argument when the text is not that file at all (what was expected, the line that is wrong).
+//   Errors:  invalid_argument when the text is not that file at all (what was expected, the line
+//            that is wrong).
 #pragma once
 
 #include <cstdint>
@@ -55,7 +57,8 @@ struct DiskCounters {
 };
 // All lines of /proc/diskstats; an empty text is no disks.
 base::Result<std::vector<DiskCounters>> parse_diskstats(std::string_view text);
-// The devices that stand for hardware: no partitions, no loop, ram, zram, floppy or optical drives; dm-* and md* (which lie on
+// The devices that stand for hardware: no partitions, no loop, ram, zram, floppy or optical drives;
+//                                      dm-* and md* (which lie on
 // others) only when there is nothing else.
 std::vector<DiskCounters> whole_disks(std::vector<DiskCounters> all);
 
@@ -70,8 +73,8 @@ struct Mount {
   std::string device, directory, type;
 };
 std::vector<Mount> parse_mounts(std::string_view text);  // lines that are no mounts are passed over
-// The mounts that stand for storage of this machine, one per device (the shortest path): no pseudo file systems, no read-only
-// images, and no network file systems, whose statvfs can hang for ever.
+// The mounts that stand for storage of this machine, one per device (the shortest path): no pseudo
+// file systems, no read-only images, and no network file systems, whose statvfs can hang for ever.
 std::vector<Mount> real_file_systems(std::vector<Mount> all);
 
 }  // namespace headrace::agent

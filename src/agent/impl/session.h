@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session: the agent's side of one connection of the agent protocol (docs/protocols/agent-websocket.md, subprotocol
+// Session: the agent's side of one connection of the agent protocol
+//          (docs/protocols/agent-websocket.md, subprotocol
 // headrace.v1.json) as a state machine over whole frames, without sockets, clock or disk.
 //   Threads:  one.   Lifetime: one connection; a reconnect makes a new one.
-//   Errors:   of on_frame(): invalid_argument for what the protocol does not allow; the caller closes the connection.
+//   Errors:   of on_frame(): invalid_argument for what the protocol does not allow; the caller
+//             closes the connection.
 #pragma once
 
 #include <algorithm>
@@ -55,7 +57,8 @@ Retry retry_after_close(std::uint16_t code);
 
 class Session {
  public:
-  // `messages_max`: messages in one frame. `one_by_one`: no batches, one outstanding (section 7 of the protocol).
+  // `messages_max`: messages in one frame. `one_by_one`: no batches, one outstanding (section 7 of
+  // the protocol).
   Session(SessionIdentity identity, std::uint32_t messages_max, bool one_by_one);
 
   std::string hello() const;  // the first frame
@@ -68,8 +71,9 @@ class Session {
   Room room() const;
   // The number behind which to go on reading the spool.
   std::uint64_t sent_up_to() const { return sent_up_to_; }
-  // Takes messages from the front of `messages` (ascending, above sent_up_to()) and writes one frame to `frame` ("" when none of
-  // them can be sent). `unsendable`: the first message alone is larger than the backend takes; it was passed over.
+  // Takes messages from the front of `messages` (ascending, above sent_up_to()) and writes one
+  // frame to `frame` ("" when none of them can be sent). `unsendable`: the first message alone is
+  // larger than the backend takes; it was passed over.
   struct Taken {
     std::size_t messages = 0;
     bool unsendable = false;

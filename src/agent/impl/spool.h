@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spool: a bounded queue of messages on disk, numbered, kept until acknowledged. Format: docs/formats/agent-spool.md.
-//   Threads:  any, one lock (an append holds it for one write, and for one fdatasync as SpoolSync says).
-//   Lifetime: close() writes a clean end; without it (a crash) the next open() finds everything that the disk has.
-//   Errors:   open: io, already_exists (another agent uses the directory). append: io, overloaded (disk full): nothing
-//             was taken and the spool is as before. Damage is never an error: it is cut, counted and logged.
+// Spool: a bounded queue of messages on disk, numbered, kept until acknowledged. Format:
+//        docs/formats/agent-spool.md.
+//   Threads:  any, one lock (an append holds it for one write, and for one fdatasync as SpoolSync
+//             says).
+//   Lifetime: close() writes a clean end; without it (a crash) the next open() finds everything
+//             that the disk has.
+//   Errors:   open: io, already_exists (another agent uses the directory). append: io, overloaded
+//             (disk full): nothing was taken and the spool is as before. Damage is never an error:
+//             it is cut, counted and logged.
 #pragma once
 
 #include <deque>
@@ -51,8 +55,8 @@ class Spool {
   // Keeps one message and returns its number. When the bound would be passed the oldest go first.
   base::Result<std::uint64_t> append(std::string_view data_type, std::string_view source,
                                      base::Timestamp time, std::string_view body);
-  // Unacknowledged messages numbered above `after`, ascending: at most `messages_max`, and no more than fit in `bytes_max` (bodies
-  // and names), but at least one when there is one.
+  // Unacknowledged messages numbered above `after`, ascending: at most `messages_max`, and no more
+  // than fit in `bytes_max` (bodies and names), but at least one when there is one.
   base::Result<std::vector<SpooledMessage>> read(std::uint64_t after, std::size_t messages_max,
                                                  std::size_t bytes_max);
   // Forgets everything numbered up to `sequence`. Returns how many messages that were.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of the agent's spool, as docs/formats/agent-spool.md has them.
-//   Threads: pure.   Errors: nullopt where the bytes are not (yet) what was written; never reads outside them.
+//   Threads: pure.   Errors: nullopt where the bytes are not (yet) what was written; never reads
+//            outside them.
 #pragma once
 
 #include <cstdint>

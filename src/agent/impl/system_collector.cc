@@ -31,7 +31,8 @@ double percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// Shares of the time between two samples. A counter of idle or iowait time may step back on some kernels: that counts as none.
+// Shares of the time between two samples. A counter of idle or iowait time may step back on some
+// kernels: that counts as none.
 void add_cpu_shares(JsonObject& to, CpuTimes const& before, CpuTimes const& now, bool all) {
   auto const d = [](std::uint64_t a, std::uint64_t b) { return b > a ? b - a : 0; };
   CpuTimes t{d(before.user, now.user),       d(before.nice, now.nice),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The collector `system`: cpu, load, memory, disk, network, processes and uptime of this machine. The body's fields are
-// documented in docs/guide/agent.md and stay stable.
+// The collector `system`: cpu, load, memory, disk, network, processes and uptime of this machine.
+// The body's fields are documented in docs/guide/agent.md and stay stable.
 //   Threads: one.   Cost: under a millisecond a sample on a usual machine.
-//   Errors:  a file of /proc that cannot be read or understood leaves its part of the body out (logged once per part);
-//            all missing is an error.
+//   Errors:  a file of /proc that cannot be read or understood leaves its part of the body out
+//            (logged once per part); all missing is an error.
 #pragma once
 
 #include <functional>

@@ -32,7 +32,8 @@ std::string hint(std::uint16_t code) {
 
 }  // namespace
 
-// The connection owns it; it outlives neither the transfer nor the connection, so it may forward without asking.
+// The connection owns it; it outlives neither the transfer nor the connection, so it may forward
+// without asking.
 class Transfer::Handler final : public net::WebSocketHandler {
  public:
   explicit Handler(Transfer& transfer) : transfer_(transfer) {}

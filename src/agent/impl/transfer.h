@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transfer: brings what the spool holds to the backend: connects, speaks the session, waits and tries again.
+// Transfer: brings what the spool holds to the backend: connects, speaks the session, waits and
+//           tries again.
 //   Threads:  made anywhere; everything else on its IoThread. counts() from any thread.
 //   Lifetime: the spool and the IoThread outlive it; destroyed on the IoThread.
 #pragma once
@@ -32,7 +33,8 @@ class Transfer {
 
   void start();
   void more_spooled() { pump(); }
-  // Sends what is left, says bye and calls `done` when all is settled or the connection is not there.
+  // Sends what is left, says bye and calls `done` when all is settled or the connection is not
+  // there.
   void drain(std::function<void()> done);
   TransferCounts counts() const;
 
