@@ -192,7 +192,7 @@ TEST_F(LogFaults, DamageInASealedSegmentIsAnErrorWhenItIsRead) {
   process_end();
   fs_.flip_bit(segment(2), kBlockBytes + 1000);
   ASSERT_TRUE(open()) << "sealed segments are read when they are asked for";
-  auto const reader = broker_->make_reader({{tp_, {2, 0}}}, nullptr);
+  auto reader = broker_->make_reader({{tp_, {2, 0}}}, nullptr);
   for (int i = 0; i < 2; ++i) {
     auto const fetched = reader->fetch(1u << 20);
     ASSERT_FALSE(fetched.has_value());
@@ -200,6 +200,7 @@ TEST_F(LogFaults, DamageInASealedSegmentIsAnErrorWhenItIsRead) {
     EXPECT_NE(fetched.error().context.find(segment(2) + ": byte 4096"), std::string::npos)
         << fetched.error().context;
   }
+  reader.reset();
   drop();
   auto const repaired = repair_log("/log", fs_);
   ASSERT_TRUE(repaired.has_value());
