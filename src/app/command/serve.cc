@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 
 #include "app/command/commands.h"
 #include "app/command/signals.h"
@@ -28,7 +29,9 @@ base::Result<void> write_ports(std::string const& file, std::vector<std::uint16_
   std::string json = "{";
   for (std::size_t i = 0; i < ports.size(); ++i)
     json += fmt::format("{}\"http{}\":{}", i ? "," : "", i ? std::to_string(i + 1) : "", ports[i]);
-  return base::replace_file(base::real_file_system(), file, base::as_bytes(json + "}\n"));
+  auto const half = file + ".tmp";
+  std::ofstream(half) << json << "}\n";
+  return base::real_file_system().rename(half, file);
 }
 
 void greet(Service const& service, bool demo) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "agent/agent.h"
 #include "api/api.h"
@@ -64,6 +65,7 @@ struct Service::Parts {
   void make_api();
   base::Result<void> make_server();
   base::Result<void> make_demo();
+  void await_receivers();
   base::Result<void> start();
   base::Result<void> stop(std::chrono::nanoseconds deadline);
 };
@@ -274,6 +276,19 @@ base::Result<void> Service::Parts::make_demo() {
   return demo_agent->start();
 }
 
+// A command must find the receivers' state open; one that cannot start keeps nobody waiting long.
+void Service::Parts::await_receivers() {
+  auto const until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  auto const starting = [](dispatch::ReceiverStatus const& s) {
+    return s.state == dispatch::ReceiverState::kStarting;
+  };
+  while (std::chrono::steady_clock::now() < until) {
+    auto const all = dispatcher->status();
+    if (std::none_of(all.begin(), all.end(), starting)) return;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+}
+
 base::Result<void> Service::Parts::start() {
   HEADRACE_TRY_VOID(make_data());
   HEADRACE_TRY_VOID(make_identity());
@@ -289,6 +304,7 @@ base::Result<void> Service::Parts::start() {
   HEADRACE_TRY_VOID(make_dispatcher());
   make_api();
   HEADRACE_TRY_VOID(dispatcher->start());
+  if (options.commands) await_receivers();
   api->start();
   live->start();
   HEADRACE_TRY_VOID(make_server());
