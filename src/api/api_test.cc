@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "api/schema_check.h"
 #include "api/users_routes.h"
@@ -114,6 +115,9 @@ class ApiTest : public testing::Test {
                                            .seed = 1},
         std::move(routes));
     EXPECT_TRUE(dispatcher_->start().has_value());
+    for (auto const* name : {"archive", "picky"})
+      while (dispatcher_->status(name).value().state == dispatch::ReceiverState::kStarting)
+        std::this_thread::yield();
   }
 
   ~ApiTest() override {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 
 #include "app/command/commands.h"
 #include "app/wiring/data_dir.h"
@@ -104,9 +105,13 @@ base::Result<std::string> Remote::request(std::string_view method, std::string_v
   net::HeaderFields headers;
   if (!token_.empty()) headers.emplace_back("Authorization", "Bearer " + token_);
   if (!json.empty()) headers.emplace_back("Content-Type", "application/json");
-  HEADRACE_TRY(auto reply, client_.request(method, target, headers, json));
-  if (reply.status / 100 != 2) return error_of(reply);
-  return std::move(reply.body);
+  // 503 says "again later": a receiver that has just been started, for one.
+  for (int attempt = 0;; ++attempt) {
+    HEADRACE_TRY(auto reply, client_.request(method, target, headers, json));
+    if (reply.status / 100 == 2) return std::move(reply.body);
+    if (reply.status != 503 || attempt == 25) return error_of(reply);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
 }
 
 base::Result<void> Remote::each(std::string target, std::string_view member,
