@@ -59,7 +59,7 @@ class Round {
     if (!last && random_.below(4) == 0)
       fs_.lose_power_at(fs_.operations() + 1 + random_.below(25));  // while opening
     auto broker = open();
-    for (int tries = 0; !broker && fs_.power_lost(); ++tries) {
+    while (!broker && fs_.power_lost()) {
       power_failure();
       broker = open();
     }
