@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every outside library, in one place, as one imported target each. All are Debian 12 packages (tools/setup.sh).
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS system)
+find_package(Boost 1.81 REQUIRED)  # headers only
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)

@@ -35,8 +35,8 @@ def websocket_load(server: Server, agent: AgentClient, progress: Progress, stop:
             progress.add(agent.acked - before)
             while not stop.is_set() or agent.kept:
                 if not stop.is_set() and len(agent.kept) < 400:
-                    agent.report_batch("system_metrics", [{"n": number + i} for i in range(20)])
-                    number += 20
+                    number += 20  # first: a batch whose sending fails is kept and sent again
+                    agent.report_batch("system_metrics", [{"n": number - 20 + i} for i in range(20)])
                     continue
                 before = agent.acked
                 agent.receive(5)
