@@ -82,11 +82,11 @@ def test_everything_acknowledged_is_stored_once_over_kills(make_server):
     for context in contexts:
         context.__enter__()
     for kill in range(KILLS):
-        target = progress.acknowledged + 1500
+        target = progress.acknowledged + 8000
         wait_until(lambda: progress.acknowledged >= target, f"load before kill {kill}", 2 * DEADLINE_S)
         server.kill()
         server.start()
-    target = progress.acknowledged + 500
+    target = progress.acknowledged + 2000
     wait_until(lambda: progress.acknowledged >= target, "load after the last kill", 2 * DEADLINE_S)
     for context in contexts:
         context.__exit__(None, None, None)
