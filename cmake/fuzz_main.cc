@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over kept inputs when libFuzzer is not linked, so that every past find stays a test.
-// Usage: x_fuzz DIR_OR_FILE...  A missing directory is an error: a corpus that is not run is no test.
+// Runs a fuzz target over kept inputs when libFuzzer is not linked, so that every past find stays a
+// test.
+// Usage: x_fuzz DIR_OR_FILE...  A missing directory is an error: a corpus that is not run is no
+//        test.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// AgentConnection: one agent of docs/protocols/agent-websocket.md over JSON, as cheap for the client as can be.
+// AgentConnection: one agent of docs/protocols/agent-websocket.md over JSON, as cheap for the
+// client as can be.
 //   Threads: one.
 #pragma once
 

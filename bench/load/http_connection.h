@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpConnection: one keep-alive client of POST /api/v1/messages with one request under way. Threads: one.
+// HttpConnection: one keep-alive client of POST /api/v1/messages with one request under way.
+// Threads: one.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// headrace_load: loads a server as agents or HTTP clients would and prints one JSON object about it. `--help` has the options.
+// headrace_load: loads a server as agents or HTTP clients would and prints one JSON object about
+// it. `--help` has the options.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

@@ -32,10 +32,12 @@ struct Report {
   Latency latency;  // from when a message was due to its acknowledgement
 };
 
-// Each connects, warms up, measures, disconnects. Failure to connect or a broken connection ends the program with a message.
+// Each connects, warms up, measures, disconnects. Failure to connect or a broken connection ends
+// the program with a message.
 Report run_websocket(Options const& options);
 Report run_http(Options const& options);
-// Opens `connections` agents that say hello and nothing more; prints the server's memory per connection.
+// Opens `connections` agents that say hello and nothing more; prints the server's memory per
+// connection.
 void run_idle(Options const& options);
 
 }  // namespace headrace::bench

@@ -17,7 +17,8 @@ double cpu_seconds(int pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string line;
   if (!std::getline(file, line)) fail(fmt::format("no process {}", pid));
-  // The name, in parentheses, may hold anything: count from behind it. utime and stime are fields 14 and 15.
+  // The name, in parentheses, may hold anything: count from behind it. utime and stime are fields
+  // 14 and 15.
   std::istringstream fields(line.substr(line.rfind(')') + 2));
   std::string skipped;
   for (int i = 3; i < 14; ++i) fields >> skipped;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Schedule: when each of a paced run's units (frames, requests) is due. Latency counts from there, so that a server that
+// Schedule: when each of a paced run's units (frames, requests) is due. Latency counts from there,
+//           so that a server that
 // stalls cannot hide it by stalling the load. Threads: one.
 #pragma once
 

@@ -25,7 +25,8 @@ class Tcp {
   // True when nothing waits any more.
   bool flush();
   bool wants_to_write() const { return sent_ < out_.size(); }
-  // Reads all that is there into in(); blocking: at least one byte. Fails at the end of the connection.
+  // Reads all that is there into in(); blocking: at least one byte. Fails at the end of the
+  // connection.
   void read();
   std::string_view in() const { return std::string_view(in_).substr(taken_); }
   void take(std::size_t bytes);

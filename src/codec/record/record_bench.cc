@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of messages with bodies of 200 bytes, written and opened; beside a plain copy of the bodies.
+// Records of messages with bodies of 200 bytes, written and opened; beside a plain copy of the
+// bodies.
 #include <benchmark/benchmark.h>
 
 #include <cstring>

@@ -232,7 +232,8 @@ TEST_F(AgentWebSocketTest, ManyFramesOfOneReadBecomeOneRecordPerSource) {
   a->receive_until_ack(300);
   EXPECT_EQ(stored().size(), 300u);
   EXPECT_EQ(stored_once().size(), 300u);
-  // How many frames one read brings is the kernel's to say; that each frame has a record of its own would be wrong.
+  // How many frames one read brings is the kernel's to say; that each frame has a record of its own
+  // would be wrong.
   EXPECT_LT(inner_broker_->stats().records_total, 300u);
 }
 

@@ -7,15 +7,15 @@ struct Table {
 };
 
 int long_but_allowed(int n) {
-  n += 1;  // { not a brace
-  n += 2;  // { not a brace
-  n += 3;  // { not a brace
-  n += 4;  // { not a brace
-  n += 5;  // { not a brace
-  n += 6;  // { not a brace
-  n += 7;  // { not a brace
-  n += 8;  // { not a brace
-  n += 9;  // { not a brace
+  n += 1;   // { not a brace
+  n += 2;   // { not a brace
+  n += 3;   // { not a brace
+  n += 4;   // { not a brace
+  n += 5;   // { not a brace
+  n += 6;   // { not a brace
+  n += 7;   // { not a brace
+  n += 8;   // { not a brace
+  n += 9;   // { not a brace
   n += 10;  // { not a brace
   n += 11;  // { not a brace
   n += 12;  // { not a brace

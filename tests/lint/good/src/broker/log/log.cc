@@ -1,4 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/log/impl/segment.h"
-
 #include "broker/broker.h"
+#include "broker/log/impl/segment.h"
