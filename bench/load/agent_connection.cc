@@ -60,6 +60,7 @@ void AgentConnection::say_hello(Options const& options, int number) {
   text_ = fmt::format(R"({{"type":"hello","version":1,"source":"load-{}","session":"{}"{}}})",
                       number, random_uuid(), token);
   send_frame(kText);
+  tcp_.flush();
   handle_frames();
   while (!welcome_) {
     tcp_.read();
@@ -115,7 +116,7 @@ void AgentConnection::send_frame(std::uint8_t opcode) {
   auto const start = frame_.size();
   frame_ += text_;
   for (std::size_t i = 0; i < size; ++i) frame_[start + i] ^= static_cast<char>(kMask[i & 3]);
-  tcp_.write(frame_);
+  tcp_.queue(frame_);
 }
 
 void AgentConnection::handle_frames() {
@@ -139,6 +140,7 @@ void AgentConnection::handle_frames() {
     if (opcode == kPing) {
       text_.assign(payload);
       send_frame(kPong);
+      tcp_.flush();
     }
     tcp_.take(start + size);
   }

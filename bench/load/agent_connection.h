@@ -18,7 +18,8 @@ class AgentConnection {
   // Blocks until the server's welcome.
   AgentConnection(Options const& options, int number);
 
-  // Sends `count` messages as one frame; `due` is when they should have left.
+  // Queues `count` messages as one frame; `due` is when they should have left. They leave with the
+  // next tcp().flush().
   void report(int count, Steady::time_point due);
   // Reads what came. Calls settle for each frame acknowledged: (messages, when they were due).
   template <typename Settle>

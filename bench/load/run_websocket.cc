@@ -11,6 +11,8 @@
 namespace headrace::bench {
 namespace {
 
+constexpr std::size_t kWriteBytes = 256u << 10;
+
 class WebsocketRun {
  public:
   explicit WebsocketRun(Options const& options) : options_(options), schedule_(Steady::now(), 0) {
@@ -58,15 +60,20 @@ class WebsocketRun {
       return;
     }
     while (schedule_.due() <= now) {
-      agents_[schedule_.next() % agents_.size()]->report(options_.batch, schedule_.due());
+      auto& agent = *agents_[schedule_.next() % agents_.size()];
+      agent.report(options_.batch, schedule_.due());
+      agent.tcp().flush();
       schedule_.advance();
     }
   }
 
+  // Frames that may leave now leave in one write, as a sender that is behind its work does it.
   void fill(AgentConnection& agent, Steady::time_point now) {
+    if (agent.tcp().wants_to_write()) return;
     auto const room = std::max(options_.window, options_.batch);
-    while (!agent.tcp().wants_to_write() && agent.outstanding() + options_.batch <= room)
+    while (agent.tcp().queued_bytes() < kWriteBytes && agent.outstanding() + options_.batch <= room)
       agent.report(options_.batch, now);
+    agent.tcp().flush();
   }
 
   void receive(Steady::time_point until) {

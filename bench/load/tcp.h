@@ -22,6 +22,9 @@ class Tcp {
   void set_nonblocking();
   // Blocking: all of it leaves. Non-blocking: what does not fit waits for flush().
   void write(std::string_view bytes);
+  // Keeps it for the next flush(), so that many frames leave in one system call.
+  void queue(std::string_view bytes) { out_.append(bytes); }
+  std::size_t queued_bytes() const { return out_.size() - sent_; }
   // True when nothing waits any more.
   bool flush();
   bool wants_to_write() const { return sent_ < out_.size(); }
