@@ -27,6 +27,9 @@ using std::chrono::milliseconds;
 
 milliseconds in_ms(Span span) { return std::chrono::ceil<milliseconds>(span); }
 
+// Keeps the log whole until the receivers have said what they need of it.
+constexpr char kStartUpHolder[] = "start-up";
+
 }  // namespace
 
 std::string_view version() { return HEADRACE_VERSION; }
@@ -115,6 +118,7 @@ base::Result<void> Service::Parts::make_broker() {
   log.unsettled_bytes_max = b.queue_bytes;
   log.cache_bytes_max = b.cache_bytes;
   log.direct_io = b.direct_io;
+  log.hold_at_open = kStartUpHolder;
   HEADRACE_TRY(broker,
                broker::log::make_log_broker(std::move(log), base::real_file_system(), clock));
   return {};
@@ -303,7 +307,8 @@ base::Result<void> Service::Parts::start() {
   make_live();
   HEADRACE_TRY_VOID(make_dispatcher());
   make_api();
-  HEADRACE_TRY_VOID(dispatcher->start());
+  HEADRACE_TRY_VOID(dispatcher->start());  // required receivers hold what they need from here on
+  broker->release(kStartUpHolder);
   if (options.commands) await_receivers();
   api->start();
   live->start();

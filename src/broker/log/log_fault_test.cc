@@ -236,6 +236,30 @@ TEST_F(LogFaults, AMissingOrDamagedIndexIsRebuilt) {
   EXPECT_TRUE(fs_.open("/log/" + index_name(1), {}).has_value());
 }
 
+TEST_F(LogFaults, AtTheBudgetAReopenedLogWaitsForWhoHoldsIt) {
+  options_.disk_budget_bytes = 4 * options_.segment_bytes + 8192;
+  options_.hold_at_open = "start-up";
+  std::uint64_t acknowledged = 0;
+  for (int life = 0; life < 3; ++life) {
+    ASSERT_TRUE(open());
+    for (int i = 0; i < 200; ++i) {
+      broker_->step();
+      if (!put(acknowledged + 1, 3000)) ++acknowledged;
+    }
+    EXPECT_EQ(all().size(), acknowledged);
+    life % 2 == 0 ? process_end() : power_failure();
+  }
+  ASSERT_TRUE(open());
+  broker_->step();
+  EXPECT_EQ(all().size(), acknowledged) << "held from the first moment";
+  EXPECT_TRUE(put(acknowledged + 1, 3000).has_value()) << "full, and said so";
+  broker_->release("start-up");
+  clock_.advance(std::chrono::seconds(5));
+  broker_->step();
+  EXPECT_EQ(put(acknowledged + 1, 3000), std::nullopt);
+  EXPECT_LT(all().size(), acknowledged);
+}
+
 TEST_F(LogFaults, RecycledBytesNeverPass) {
   options_.disk_budget_bytes = 4 * options_.segment_bytes + 8192;
   ASSERT_TRUE(open());

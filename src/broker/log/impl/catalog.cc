@@ -109,6 +109,7 @@ std::uint64_t Catalog::file_bytes(std::uint64_t number) const {
 }
 
 bool Catalog::held(Segment const& segment) const {
+  if (!holds_all_.empty()) return true;
   for (auto const& [holder, positions] : holds_) {
     for (auto const& p : segment.summary.partitions) {
       auto const it = positions.find(p.partition);
@@ -386,8 +387,14 @@ void Catalog::hold(std::string const& holder, std::span<Assignment const> positi
   for (auto const& a : positions) held[a.partition] = a.from;
 }
 
+void Catalog::hold_all(std::string const& holder) {
+  std::lock_guard const lock(mutex_);
+  holds_all_ = holder;
+}
+
 void Catalog::release(std::string const& holder) {
   std::lock_guard const lock(mutex_);
+  if (holder == holds_all_) holds_all_.clear();
   holds_.erase(holder);
 }
 

@@ -109,6 +109,7 @@ class Catalog {
   std::optional<base::Timestamp> time_at(TopicPartition tp, Position from);
   std::optional<ProducerState> find_producer(base::Uuid const& producer);
   void hold(std::string const& holder, std::span<Assignment const> positions);
+  void hold_all(std::string const& holder);  // one such holder at a time; until release()
   void release(std::string const& holder);
 
  private:
@@ -139,6 +140,7 @@ class Catalog {
   std::unordered_map<TopicPartition, Position> ends_;
   RemovedState removed_;
   std::map<std::string, std::map<TopicPartition, Position>> holds_;
+  std::string holds_all_;  // who holds everything; empty: nobody
   std::vector<std::shared_ptr<Waiter>> waiters_;
   std::uint64_t version_ = 1, uses_ = 0;
 };

@@ -55,6 +55,7 @@ base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options,
   HEADRACE_TRY_VOID(check(options));
   std::unique_ptr<LogBroker> broker(new LogBroker(rounded(std::move(options)), files, clock));
   auto const& o = broker->options_;
+  broker->catalog_->hold_all(o.hold_at_open);
   HEADRACE_TRY_VOID(files.make_directories(o.directory));
   HEADRACE_TRY_VOID(open_format(files, o.directory));
   HEADRACE_TRY_VOID(broker->topics_.load());
