@@ -236,7 +236,8 @@ TEST_F(HttpServerTest, UnpacksBodiesAndRefusesBombs) {
   make();
   start();
   auto client = HttpClient::open(url());
-  std::string const text(50'000, 'a'), bomb(10'000'000, 'a');
+  std::string const text(50'000, 'a'),
+      bomb(10'000'000, 'a');  // NOLINT(bugprone-string-constructor)
   EXPECT_EQ(client->post("/echo", "text/plain", gzip(text), {{"Content-Encoding", "gzip"}})->body,
             text);
   EXPECT_EQ(client->post("/echo", "text/plain", zstd(text), {{"Content-Encoding", "zstd"}})->body,

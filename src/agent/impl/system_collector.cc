@@ -219,8 +219,10 @@ void SystemCollector::append_file_systems(JsonObject& disk, std::string_view mou
   std::vector<Used> systems;
   for (auto& mount : real_file_systems(parse_mounts(mounts))) {
     auto const usage = ask_usage_(mount.directory);
-    if (usage && usage->total_bytes > 0) systems.push_back({std::move(mount), *usage});
-    if (!usage) report_once("mount " + mount.directory, usage.error());
+    if (!usage)
+      report_once("mount " + mount.directory, usage.error());
+    else if (usage->total_bytes > 0)
+      systems.push_back({std::move(mount), *usage});
   }
   disk.array("filesystems", systems, [](JsonObject& element, Used const& fs) {
     auto const used = fs.usage.total_bytes - std::min(fs.usage.free_bytes, fs.usage.total_bytes);

@@ -192,7 +192,7 @@ base::Result<void> Board::when_applied(std::vector<broker::Assignment> positions
     else
       waiters_.push_back({std::move(positions), std::move(done)});
   }
-  if (now) done(*now);
+  if (now) done(*now);  // NOLINT(bugprone-use-after-move): moved only where `now` stays empty
   return {};
 }
 

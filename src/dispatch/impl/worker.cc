@@ -110,7 +110,7 @@ void Worker::back_off(Error const& error) {
   auto const wait = std::min<std::chrono::nanoseconds>(
       options_.retry_max, options_.retry_min * (std::int64_t{1} << doublings));
   auto const jittered = wait / 2 + std::chrono::nanoseconds(static_cast<std::int64_t>(
-                                       random_.unit() * static_cast<double>(wait.count() / 2)));
+                                       random_.unit() * static_cast<double>(wait.count()) / 2));
   board_.set_state(ReceiverState::kRetrying, error, failures_, clock_.now() + jittered);
   board_.sleep_until(clock_.steady() + jittered);
 }

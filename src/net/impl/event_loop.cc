@@ -110,8 +110,9 @@ struct SlotAllocator {
   Watch* watch;
 
   explicit SlotAllocator(Watch* w) : watch(w) {}
-  template <class U>
-  SlotAllocator(SlotAllocator<U> const& other) : watch(other.watch) {}
+  template <class U>                            // implicit: allocators convert
+  SlotAllocator(SlotAllocator<U> const& other)  // NOLINT(google-explicit-constructor)
+      : watch(other.watch) {}
   T* allocate(std::size_t count) {
     static_assert(alignof(T) <= 16);
     return static_cast<T*>(ReadSlotAccess::take(*watch, count * sizeof(T)));

@@ -24,7 +24,8 @@ void Catalog::add_sealed(Segment segment) {
   std::lock_guard const lock(mutex_);
   segment.sealed = true;
   note_ends(ends_, segment.summary);
-  segments_[segment.number] = std::make_shared<Segment>(std::move(segment));
+  auto const number = segment.number;
+  segments_[number] = std::make_shared<Segment>(std::move(segment));
 }
 
 void Catalog::start_active(Segment segment) {
