@@ -30,13 +30,14 @@ int hex_value(char c) {
 template <class Each>
 void for_each_parameter(std::string_view query, Each each) {
   while (!query.empty()) {
-    auto const end = std::min(query.find('&'), query.size());
+    auto const end = query.find('&');
     auto const part = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     if (part.empty()) continue;
-    auto const equals = std::min(part.find('='), part.size());
-    auto const value = equals < part.size() ? part.substr(equals + 1) : std::string_view();
-    if (!each(part.substr(0, equals), value)) return;
+    auto const equals = part.find('=');
+    bool const bare = equals == std::string_view::npos;
+    auto const value = bare ? std::string_view() : part.substr(equals + 1);
+    if (!each(bare ? part : part.substr(0, equals), value)) return;
   }
 }
 

@@ -84,7 +84,6 @@ struct Response {
 };
 
 std::string_view reason_phrase(int status);
-using base::http_status;
 
 Response json_response(int status, std::string json);
 Response text_response(int status, std::string text);

@@ -72,6 +72,8 @@ class WebSocket {
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   virtual bool reading_paused() const = 0;
+  // The bound of WebSocketOptions from the next frame on: small until the peer has said who it is.
+  virtual void set_message_bytes_max(std::size_t bytes) = 0;
   virtual std::size_t pending_bytes() const = 0;  // taken by send and not yet taken by the kernel
   virtual IoThread& thread() const = 0;
   virtual SocketAddress const& peer() const = 0;
@@ -95,7 +97,8 @@ class WebSocketHandler {
   // Last call, once. `code` is the peer's, ours when we closed, kAbnormal when the connection
   // broke.
   virtual void on_closed(CloseCode code, std::string_view reason) = 0;
-  // The server drains. The default closes with 1001; an override may finish work first, until
+  // The server drains; from now on a peer has one second at most for its half of a close. The
+  // default closes with 1001; an override may finish work first, until
   // stop()'s deadline.
   virtual void on_stopping(WebSocket& socket) {
     socket.close(CloseCode::kGoingAway, "server is stopping");

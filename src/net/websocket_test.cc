@@ -379,6 +379,33 @@ TEST_F(WebSocketTest, SaysGoodbyeWhenTheServerStops) {
   EXPECT_EQ(mine_.next(), "closed 1001 server is stopping");
 }
 
+TEST_F(WebSocketTest, PeersThatDoNotAnswerTheCloseDoNotHoldUpAStop) {
+  start({.close_timeout = 60s});
+  auto const silent = raw();
+  auto const half = raw(frame(1, "abc").substr(0, 4));
+  auto const since = std::chrono::steady_clock::now();
+  server_->stop(60s);
+  EXPECT_LT(std::chrono::steady_clock::now() - since, 30s);
+  for (auto const* want : {"open ", "open "}) EXPECT_EQ(seen_.next(), want);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(seen_.next().substr(0, 11), "closed 1001");
+}
+
+TEST_F(WebSocketTest, TheBoundOfMessagesCanBeRaisedFromTheNextFrameOn) {
+  on_text_ = [](WebSocket& s, std::string_view text) {
+    if (text == "known") s.set_message_bytes_max(1000);
+  };
+  start({.message_bytes_max = 10});
+  auto known = raw(frame(1, "known") + frame(1, std::string(1000, 'x')));
+  for (auto const* want : {"open ", "text known", "text 1000 bytes", "read end"})
+    EXPECT_EQ(seen_.next(), want);
+  known.send(frame(1, std::string(1001, 'x')));
+  EXPECT_EQ(seen_.next().substr(0, 11), "closed 1009");
+  // The announced length is enough: nothing is kept of what would be too large.
+  auto unknown = raw(frame(1, std::string(300, 'x')).substr(0, 8));
+  EXPECT_EQ(seen_.next(), "open ");
+  EXPECT_EQ(seen_.next().substr(0, 11), "closed 1009");
+}
+
 TEST_F(WebSocketTest, AClientThatIsDestroyedHearsNothing) {
   start();
   connect({});

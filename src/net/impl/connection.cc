@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kReadsPerTurn = 4;  // of 256 KiB: then the other connections have their turn
 constexpr std::size_t kSpareOutputBytesMax = 1u << 20;
-constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::chrono::seconds kLingerTime{2}, kStoppingLingerTime{1};
 
 }  // namespace
 
@@ -153,6 +153,7 @@ void Connection::abort(std::string_view why) {
 
 void Connection::stopping() {
   Scope const scope(*this);
+  stopping_ = true;
   if (!broken_ && !closing_) protocol_->on_stopping();
 }
 
@@ -238,7 +239,7 @@ void Connection::begin_linger() {
   ::shutdown(fd(), SHUT_WR);
   linger_ = std::make_unique<Timer>(
       [](void* self) { static_cast<Connection*>(self)->abort("closed"); }, this);
-  thread_.arm(*linger_, kLingerTime);
+  thread_.arm(*linger_, stopping_ ? kStoppingLingerTime : kLingerTime);
   want_read();
 }
 

@@ -139,7 +139,7 @@ class Connection final : public Watch {
   std::uint16_t depth_ = 0;
   bool paused_ = false, ended_ = false, closing_ = false, lingering_ = false, broken_ = false;
   bool blocked_ = false, drained_due_ = false, finish_posted_ = false, drain_posted_ = false,
-       finished_ = false;
+       finished_ = false, stopping_ = false;
 };
 
 }  // namespace headrace::net

@@ -190,7 +190,7 @@ std::optional<Response> HttpConnection::check_body_head() {
   if (packed && !(known && route_->options.unpack_body)) {
     auto const* const accepted = route_->options.unpack_body ? "gzip, zstd" : "identity";
     auto response = error_response(
-        415, "invalid_argument",
+        415, "unsupported_media_type",
         fmt::format("Content-Encoding '{}' is not accepted; expected {}", encoding, accepted));
     response.headers.emplace_back("Accept-Encoding", accepted);
     return response;

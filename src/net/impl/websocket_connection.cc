@@ -10,6 +10,9 @@ namespace headrace::net {
 
 namespace {
 
+// For the peer's half of the close once the server stops: a peer that is gone must not hold it up.
+constexpr std::chrono::milliseconds kStoppingCloseTimeout{1'000};
+
 // Masks only have to be unpredictable for what runs inside the client (RFC 6455 10.3); a generator
 // per connection, seeded by
 // the operating system, gives that without a system call per frame.
@@ -200,6 +203,8 @@ void WebSocketConnection::on_closed(std::string_view why) {
 }
 
 void WebSocketConnection::on_stopping() {
+  options_.close_timeout = std::min(options_.close_timeout, kStoppingCloseTimeout);
+  if (state_ == State::kClosing) connection_.thread().arm(timer_, options_.close_timeout);
   if (state_ == State::kOpen && handler_ != nullptr) handler_->on_stopping(*this);
 }
 

@@ -38,6 +38,7 @@ class WebSocketConnection final : public Protocol, public WebSocket {
   void pause_reading() override { connection_.pause_reading(); }
   void resume_reading() override;
   bool reading_paused() const override { return connection_.reading_paused(); }
+  void set_message_bytes_max(std::size_t bytes) override { options_.message_bytes_max = bytes; }
   std::size_t pending_bytes() const override { return connection_.pending_bytes(); }
   IoThread& thread() const override { return connection_.thread(); }
   SocketAddress const& peer() const override { return connection_.peer(); }
