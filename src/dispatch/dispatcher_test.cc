@@ -122,6 +122,30 @@ ScriptedReceiver::Consume refusing(std::set<std::string>& sources, std::mutex& m
   };
 }
 
+// A cursor of another log must not hide what comes: here the new log is shorter than the old cursor.
+TEST_F(DispatcherTest, AnotherLogIsReadFromItsBeginning) {
+  Seen seen;
+  seeing("r", seen);
+  start();
+  append({1, 2, 3});
+  for (std::uint64_t s = 4; s < 40; ++s) append({s});
+  ASSERT_TRUE(settled("r"));
+  stop();
+  world_.replace_log();
+  world_.append({.producer = 2, .sequences = {1, 2}});
+  seeing("r", seen);
+  start();
+  world_.append({.producer = 2, .sequences = {3}});
+  ASSERT_TRUE(settled("r"));
+  EXPECT_EQ(seen.lines().size(), 42u);
+  EXPECT_EQ(ledger().stored.messages, 42u);
+  stop();
+  seeing("r", seen);
+  start();
+  ASSERT_TRUE(settled("r"));
+  EXPECT_EQ(seen.lines().size(), 42u) << "the same log: nothing again";
+}
+
 TEST_F(DispatcherTest, EachReceiverGetsItsTypesInOrder) {
   Seen one, both;
   seeing("one", one, {"t"});

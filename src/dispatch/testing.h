@@ -91,6 +91,15 @@ struct World {
     broker->stop();
   }
 
+  // Another log in place of this one, as after the loss of its directory. No dispatcher may be using it.
+  void replace_log() {
+    appender.reset();
+    broker->stop();
+    types.clear();
+    broker = broker::memory::make_memory_broker({}, clock);
+    appender = broker->make_appender([] {});
+  }
+
   Subscription type(std::string const& name, std::uint32_t partitions = 1,
                     std::chrono::nanoseconds retention = std::chrono::hours(24)) {
     auto const known = types.find(name);

@@ -67,6 +67,7 @@ class GatedBroker final : public broker::Broker {
                                               broker::Wake wake) override {
     return inner_.make_reader(std::move(a), std::move(wake));
   }
+  base::Uuid incarnation() const override { return inner_.incarnation(); }
   broker::Position begin(broker::TopicPartition p) const override { return inner_.begin(p); }
   broker::Position end(broker::TopicPartition p) const override { return inner_.end(p); }
   base::Result<broker::Position> find_time(broker::TopicPartition p,

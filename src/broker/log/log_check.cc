@@ -207,6 +207,7 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
     }
     // Without its header, and so its salt, nothing in it can be told from what was there before.
     auto const name = d.file.substr(d.file.rfind('/') + 1);
+    HEADRACE_TRY_VOID(end_incarnation(files, directory));
     HEADRACE_TRY_VOID(files.make_directories(directory + "/damaged"));
     HEADRACE_TRY_VOID(files.rename(d.file, directory + "/damaged/" + name));
     HEADRACE_TRY_VOID(files.sync_directory(directory));
@@ -222,6 +223,7 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
                    return check_records(h, g, s, path);
                  }));
     if (scan.damage.empty()) continue;
+    HEADRACE_TRY_VOID(end_incarnation(files, directory));
     HEADRACE_TRY(auto mended, mender.mend(link, scan.damage, std::max(scan.end, end.value_or(0))));
     report.segments.push_back(std::move(mended));
   }

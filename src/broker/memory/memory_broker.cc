@@ -57,6 +57,7 @@ class MemoryBroker final : public Broker {
   std::vector<TopicState> topics() const override;
   std::unique_ptr<Appender> make_appender(Wake wake) override;
   std::unique_ptr<Reader> make_reader(std::vector<Assignment> assignments, Wake wake) override;
+  base::Uuid incarnation() const override { return incarnation_; }
   Position begin(TopicPartition tp) const override;
   Position end(TopicPartition tp) const override;
   base::Result<Position> find_time(TopicPartition tp, base::Timestamp time) const override;
@@ -83,6 +84,7 @@ class MemoryBroker final : public Broker {
 
   MemoryOptions const options_;
   base::Clock& clock_;
+  base::Uuid const incarnation_ = base::uuid4();
   mutable std::mutex mutex_;
   bool stopped_ = false;
   std::vector<Topic> topics_;  // id - 1

@@ -91,6 +91,7 @@ Tracker::Topic const* Tracker::find_topic(std::string_view data_type) const {
 }
 
 Result<void> Tracker::load(std::span<StateChange const> state) {
+  log_.reset();
   cursors_.clear();
   producers_.clear();
   accounts_.clear();
@@ -111,6 +112,10 @@ Result<void> Tracker::load_entry(StateChange const& entry) {
     if (!parse_number(rest, id)) return corrupt();
     settled_retries_.insert(id);
     return {};
+  }
+  if (kind == "log") {
+    log_ = base::parse_uuid(entry.value);
+    return log_ ? Result<void>() : corrupt();
   }
   Topic const* const topic = find_topic(take_part(rest, '/'));
   if (kind == "ledger") {
@@ -171,6 +176,7 @@ std::vector<StateChange> Tracker::changes(Pending const& pending,
   std::vector<StateChange> changes;
   changes.reserve(pending.cursors.size() + pending.producers.size() + pending.accounts.size() +
                   settled_retries_.size() + settled.size());
+  if (pending.log) changes.push_back({"log", base::to_string(*pending.log)});
   for (auto const& [at, position] : pending.cursors)
     changes.push_back({fmt::format("cursor/{}/{}", find_topic(at.topic)->data_type, at.partition),
                        broker::to_string(position)});
@@ -196,6 +202,7 @@ std::vector<StateChange> Tracker::changes(Pending const& pending,
 }
 
 void Tracker::apply(Pending const& pending) {
+  if (pending.log) log_ = pending.log;
   for (auto const& [at, position] : pending.cursors) cursors_[at] = position;
   for (auto const& [key, seen] : pending.producers) producers_[key] = seen;
   for (auto const& [topic, added] : pending.accounts) {

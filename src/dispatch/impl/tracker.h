@@ -59,11 +59,12 @@ std::uint64_t points_of(codec::record::MessageView message);
 
 // What a batch changes.
 struct Pending {
+  std::optional<base::Uuid> log;  // the incarnation that all cursors are of
   std::map<broker::TopicPartition, broker::Position> cursors;
   Producers producers;
   std::map<broker::TopicId, Account> accounts;  // to be added; fates only once the outcome is known
 
-  bool empty() const { return cursors.empty() && producers.empty() && accounts.empty(); }
+  bool empty() const { return !log && cursors.empty() && producers.empty() && accounts.empty(); }
 };
 
 class Tracker {
@@ -89,6 +90,9 @@ class Tracker {
   std::set<std::uint64_t> const& settled_retries() const { return settled_retries_; }
   void settle_retry(std::uint64_t id) { settled_retries_.insert(id); }
 
+  // The log that the cursors are positions of.
+  std::optional<base::Uuid> const& log() const { return log_; }
+  void forget_cursors() { cursors_.clear(); }
   std::optional<broker::Position> cursor(broker::TopicPartition at) const;
   std::map<broker::TopicPartition, broker::Position> const& cursors() const { return cursors_; }
   std::map<broker::TopicId, Account> const& accounts() const { return accounts_; }
@@ -120,6 +124,7 @@ class Tracker {
 
   std::vector<Topic> const topics_;
   std::size_t const producers_max_;
+  std::optional<base::Uuid> log_;
   std::map<broker::TopicPartition, broker::Position> cursors_;
   Producers producers_;
   std::map<broker::TopicId, Account> accounts_;

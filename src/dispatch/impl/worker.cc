@@ -206,18 +206,30 @@ Result<void> Worker::load_state() {
   return file_->write({{}, {}, settled, {}});
 }
 
-// Where the receiver has no cursor yet, or one that is of no use.
+// Where the receiver has no cursor yet, or one that is of no use. Of another log (or one that a repair cut) no cursor is:
+// reading it from its beginning loses nothing, repeats are dropped.
 Result<void> Worker::begin_cursors(Gathered& changes) {
+  auto const log = broker_.incarnation();
+  bool const another = tracker_.log() && *tracker_.log() != log;
+  if (another) {
+    base::log_warn("the log is another one than the cursors are of; reading from its beginning",
+                   {{"receiver", name_}});
+    tracker_.forget_cursors();
+  }
+  if (!tracker_.log() || another) changes.pending.log = log;
   for (Tracker::Topic const& topic : topics()) {
     for (std::uint32_t p = 0; p < topic.partition_count; ++p) {
       TopicPartition const at{topic.id, p};
       auto const cursor = tracker_.cursor(at);
       broker::Position const end = broker_.end(at);
       if (!cursor) {
-        changes.pending.cursors[at] = options_.from == From::kBegin ? broker_.begin(at) : end;
-      } else if (*cursor > end && end > broker_.begin(at)) {
+        bool const all =
+            another ? options_.from != From::kAlwaysEnd : options_.from == From::kBegin;
+        changes.pending.cursors[at] = all ? broker_.begin(at) : end;
+      } else if (*cursor > end) {
         // Another log, or one that lost what was not synced. Reading again from its beginning loses
-        // nothing: repeats are dropped.
+        // nothing: repeats are dropped. Also when it is empty: else what comes next would stand
+        // before the cursor.
         base::log_warn("cursor is beyond the log's end; reading from its beginning",
                        {{"receiver", name_},
                         {"data_type", topic.data_type},

@@ -58,6 +58,7 @@ base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options,
   broker->catalog_->hold_all(o.hold_at_open);
   HEADRACE_TRY_VOID(files.make_directories(o.directory));
   HEADRACE_TRY_VOID(open_format(files, o.directory));
+  HEADRACE_TRY(broker->incarnation_, open_incarnation(files, o.directory));
   HEADRACE_TRY_VOID(broker->topics_.load());
   HEADRACE_TRY(auto recovered, recover(files, o.directory, *broker->catalog_));
   broker->writer_ =

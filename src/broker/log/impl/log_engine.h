@@ -25,6 +25,7 @@ class LogBroker final : public Broker {
   std::vector<TopicState> topics() const override;
   std::unique_ptr<Appender> make_appender(Wake wake) override;
   std::unique_ptr<Reader> make_reader(std::vector<Assignment> assignments, Wake wake) override;
+  base::Uuid incarnation() const override { return incarnation_; }
   Position begin(TopicPartition tp) const override { return catalog_->begin(tp); }
   Position end(TopicPartition tp) const override { return catalog_->end(tp); }
   base::Result<Position> find_time(TopicPartition tp, base::Timestamp time) const override;
@@ -52,6 +53,7 @@ class LogBroker final : public Broker {
   std::shared_ptr<BufferPool> const pool_;
   std::unique_ptr<Catalog> catalog_;
   TopicTable topics_;
+  base::Uuid incarnation_;
   WorkSignal signal_;
   std::unique_ptr<LogWriter> writer_;
   std::mutex stop_mutex_;

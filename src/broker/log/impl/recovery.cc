@@ -132,6 +132,24 @@ class Recovery {
 
 }  // namespace
 
+base::Result<base::Uuid> open_incarnation(base::FileSystem& files, std::string const& directory) {
+  auto const path = directory + "/incarnation";
+  auto const text = base::read_file(files, path, 64);
+  if (!text && text.error().code != base::ErrorCode::kNotFound) return text.error();
+  if (text) {
+    if (auto const known = base::parse_uuid(std::string_view(*text).substr(0, 36))) return *known;
+  }
+  auto const fresh = base::uuid4();
+  HEADRACE_TRY_VOID(base::replace_file(files, path, base::as_bytes(base::to_string(fresh) + "\n")));
+  return fresh;
+}
+
+base::Result<void> end_incarnation(base::FileSystem& files, std::string const& directory) {
+  auto const removed = files.remove(directory + "/incarnation");
+  if (!removed && removed.error().code != base::ErrorCode::kNotFound) return removed.error();
+  return files.sync_directory(directory);
+}
+
 base::Result<void> open_format(base::FileSystem& files, std::string const& directory) {
   auto const path = directory + "/format";
   auto const text = base::read_file(files, path, 4096);
