@@ -89,10 +89,6 @@ void Connection::on_message(net::MessageKind kind, std::span<char> payload) {
     return fail(static_cast<std::uint16_t>(net::CloseCode::kUnsupportedData),
                 {ErrorCode::kInvalidArgument, text ? "text frame on a binary subprotocol"
                                                    : "binary frame on a text subprotocol"});
-  if (!session_ && payload.size() > kHelloBytesMax)
-    return fail(static_cast<std::uint16_t>(net::CloseCode::kTooBig),
-                {ErrorCode::kTooLarge, fmt::format("{} bytes before the welcome, at most {}",
-                                                   payload.size(), kHelloBytesMax)});
   if (session_) session_->begin_read();
   if (session_ && session_->done()) return;
   auto const root = parse(payload);
@@ -146,7 +142,9 @@ void Connection::on_hello(Control const& hello) {
   if (worker().gate.closed())
     return fail(kCloseUnavailable, {ErrorCode::kUnavailable, "the server is stopping"});
   auto& authenticator = shared_->ingest.deps().authenticator;
-  if (!principal_) {
+  // As in a header, a token counts where none was asked for, too.
+  bool const by_header = principal_ && !principal_->local;
+  if (!by_header && (!principal_ || !hello.token.empty())) {
     auto principal =
         authenticator.authenticate_token(socket_->peer(), identity::Need::kReport, hello.token);
     if (!principal) return fail(close_code_of(principal.error()), principal.error());
@@ -168,6 +166,7 @@ void Connection::on_hello(Control const& hello) {
     return fail(kCloseReplaced,
                 {ErrorCode::kInvalidArgument, "epoch: below one that this session has used"});
   session->start(state);
+  socket_->set_message_bytes_max(shared_->ingest.config().limits.request_bytes_max);
   welcome(hello, state);
 }
 
@@ -223,7 +222,7 @@ std::variant<net::Response, net::Accepted> accept(std::shared_ptr<Shared> const&
   net::Accepted accepted;
   accepted.handler = std::make_unique<Connection>(shared, encoding, std::move(principal));
   accepted.subprotocol = subprotocol;
-  accepted.options.message_bytes_max = shared->ingest.config().limits.request_bytes_max;
+  accepted.options.message_bytes_max = kHelloBytesMax;  // more once it is known who sends
   accepted.options.validate_utf8 = false;  // the JSON parser does
   accepted.options.ping_interval = shared->config.ping_interval;
   accepted.options.idle_timeout = 2 * shared->config.ping_interval;

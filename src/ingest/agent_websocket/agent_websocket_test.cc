@@ -374,9 +374,40 @@ TEST_F(AgentWebSocketTest, AFrameOverTheBoundCloses) {
   a->send(data(1, fmt::format(R"(,"id":"{}")", std::string(200'000, 'x'))));
   EXPECT_EQ(a->close_code(), 1009);
   auto b = agent();
-  b->send(Agent::hello(fmt::format(R"(,"agent":"{}")", std::string(70'000, 'x'))));
+  b->send(Agent::hello(fmt::format(R"(,"agent":"{}")", std::string(65'500, 'x'))));
   EXPECT_EQ(b->close_code(), 1009);
   EXPECT_TRUE(stored().empty());
+}
+
+TEST_F(AgentWebSocketTest, TheLargeBoundCountsFromTheHelloOn) {
+  start();
+  auto const large = data(1, fmt::format(R"(,"time":{}1)", std::string(70'000, ' ')));
+  auto early = agent();
+  early->send(large);
+  EXPECT_EQ(early->close_code(), 1009);
+  auto known = agent();
+  known->send_all({Agent::hello(), large});
+  EXPECT_TRUE(contains(known->receive(), "welcome"));
+  EXPECT_EQ(known->receive(), Agent::ack(1));
+}
+
+TEST_F(AgentWebSocketTest, TheLastNumberIsTaken) {
+  start();
+  auto a = agent();
+  a->greet();
+  a->send(R"({"seq":9223372036854775806,"type":"system_metrics","messages":[{"body":1},{"body":2}]})");
+  EXPECT_EQ(a->receive(), Agent::ack(INT64_MAX));
+  EXPECT_EQ(stored().size(), 2u);
+}
+
+TEST_F(AgentWebSocketTest, AWrongTokenIsRefusedAlsoWhereNoneIsAskedFor) {
+  start();
+  auto a = agent();
+  a->send(Agent::hello(R"(,"token":"hr_nope")"));
+  EXPECT_TRUE(contains(a->receive(), "unauthenticated"));
+  EXPECT_EQ(a->close_code(), 4401);
+  auto b = agent();
+  EXPECT_TRUE(contains(b->greet(), R"("principal":"local")"));
 }
 
 TEST_F(AgentWebSocketTest, WrongHellosCloseWithTheirReason) {

@@ -125,7 +125,7 @@ bool Session::open_frame(Value root, std::size_t& count) {
   if (count > most)
     return bad_frame(
         fmt::format("messages: {} messages, at most {} are taken in one frame", count, most));
-  if (outer.seq > kSequenceMax - count)
+  if (outer.seq > kSequenceMax - (count - 1))
     return bad_frame("seq: the numbers of this frame pass 2^63-1");
   bool const mixed = good && outer.messages && (outer.has(Field::kBody) || outer.has(Field::kId));
   if (mixed)
