@@ -31,6 +31,7 @@ build_packages=(
 )
 test_packages=(
   chromium
+  curl
   fonts-dejavu-core
   libclang-rt-19-dev
   libgmock-dev
