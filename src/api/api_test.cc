@@ -236,7 +236,8 @@ struct Wrong {
 };
 constexpr Wrong kWrong[] = {
     {"/api/v1/messages?typ=doors", "unknown parameter 'typ'; nearest: 'type'"},
-    {"/api/v1/messages?type=Doors", "type: "},
+    {"/api/v1/messages?type=Doors", "type: unknown data type 'Doors'; did you mean 'doors'?"},
+    {"/api/v1/messages?type=doors,windows", "type: unknown data type 'windows'"},
     {"/api/v1/messages?from=yesterday", "from: 'yesterday': expected a time"},
     {"/api/v1/messages?from=2&to=1", "to: expected a time at or after"},
     {"/api/v1/messages?where=x%20%3D", "where: at byte"},

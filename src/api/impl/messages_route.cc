@@ -48,11 +48,19 @@ base::Result<Archive> find_archive(Context const& context, std::string const& re
                                  fmt::join(names, ", "))};
 }
 
-base::Result<void> read_query(Parameters const& parameters, documents::Query& query) {
-  query.types = parameters.list("type");
-  for (auto const& type : query.types)
-    if (auto const good = model::check_data_type(type, {}); !good)
-      return base::Error{base::ErrorCode::kInvalidArgument, "type: " + good.error().context};
+// A source that never reported is no mistake, a data type that nobody declared is one.
+base::Result<std::vector<std::string>> read_types(Parameters const& parameters,
+                                                  ingest::TypeTable const& known) {
+  auto types = parameters.list("type");
+  for (auto const& type : types)
+    if (known.find(type) == nullptr)
+      return base::Error{base::ErrorCode::kInvalidArgument, "type: " + known.unknown(type)};
+  return types;
+}
+
+base::Result<void> read_query(Parameters const& parameters, ingest::TypeTable const& known,
+                              documents::Query& query) {
+  HEADRACE_TRY(query.types, read_types(parameters, known));
   HEADRACE_TRY(query.source, parameters.text("source"));
   HEADRACE_TRY(query.from, parameters.time("from"));
   HEADRACE_TRY(query.to, parameters.time("to"));
@@ -77,7 +85,8 @@ base::Result<Question> read_question(net::RequestHead const& head, Context const
   Question question;
   HEADRACE_TRY(auto const receiver, parameters.text("receiver"));
   HEADRACE_TRY(question.archive, find_archive(context, receiver));
-  HEADRACE_TRY_VOID(read_query(parameters, question.query));
+  HEADRACE_TRY_VOID(
+      read_query(parameters, context.deps.ingest.types(), question.query));
   question.fresh_wait = context.options.fresh_wait;
   HEADRACE_TRY(auto const wait, parameters.one("wait"));
   if (wait) {

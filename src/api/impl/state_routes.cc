@@ -117,7 +117,7 @@ void add_health_routes(net::HttpServer& server, Context& context) {
       [&context](net::Request const&, net::Responder responder) {
         if (context.stopping.load()) return responder.send(net::text_response(503, "stopping\n"));
         auto const stats = context.deps.broker.stats();
-        if (stats.fenced)
+        if (stats.fenced || stats.disk_full)
           return responder.send(
               net::text_response(503, "the broker takes nothing: " + stats.state + "\n"));
         responder.send(net::text_response(200, "ready\n"));

@@ -116,7 +116,11 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
   Key const name_key{at, KeyKind::kName, "", "", ""};
   if (auto const good = check_value(name_key, name); !good)
     add(problems, settings.origin(at), fmt::format("{}: {}", at, good.error().context));
-  if (r.type.empty())
+  // One that says a type which is not good was told so already.
+  bool const refused = std::any_of(problems.begin(), problems.end(), [&](Problem const& p) {
+    return p.what.starts_with(at + ".type: ");
+  });
+  if (r.type.empty() && !refused)
     add(problems, settings.origin(at),
         fmt::format("{}.type: must be given; expected one of documents, live", at));
   if (r.type == "live")

@@ -96,6 +96,8 @@ constexpr Mistake kMistakes[] = {
      "expected body_bytes <= request_bytes"},
     {"unset environment", "agent: {token: '${HEADRACE_TEST_UNSET}'}\n",
      "f.yaml:1:16: agent.token: the environment has no 'HEADRACE_TEST_UNSET'"},
+    {"environment in a flow map", "agent: {token: ${HEADRACE_TEST_UNSET}}\n",
+     "(within { } and [ ] write '${NAME}' in quotes)"},
     {"token file is not there", "agent: {token_file: /nonexistent/token}\n",
      "agent.token_file: cannot be read"},
     {"agent address", "agent: {server: 'http://x/agent'}\n",
@@ -188,11 +190,28 @@ TEST(Config, SetOfASubscriptionReplacesItAlone) {
               testing::ElementsAre("ethereum_metrics", "networking_metrics"));
 }
 
+TEST(Config, SetTakesTheEnvironmentToo) {
+  ::setenv("HEADRACE_TEST_LISTEN", "127.0.0.1:7", 1);
+  auto const loaded = load_config_text("", "f.yaml", {"http.listen=${HEADRACE_TEST_LISTEN}"});
+  ASSERT_TRUE(loaded.problems.empty()) << to_string(loaded.problems);
+  EXPECT_EQ(loaded.config.http.listen.at(0), (ListenAddress{"127.0.0.1", 7}));
+  ::setenv("HEADRACE_TEST_LISTEN", "nowhere", 1);
+  EXPECT_THAT(problems_of("", {"http.listen=${HEADRACE_TEST_LISTEN}"}),
+              HasSubstr("'${HEADRACE_TEST_LISTEN}', which is 'nowhere': expected host:port"));
+}
+
+TEST(Config, AReceiversWrongTypeIsSaidOnce) {
+  auto const loaded = load_config_text("receivers: {a: {type: docments}}\n", "f.yaml", {});
+  EXPECT_EQ(loaded.problems.size(), 1u) << to_string(loaded.problems);
+}
+
 TEST(Config, MistakesInSetNameTheKey) {
   EXPECT_THAT(problems_of("", {"http.lisen=x:1"}),
               HasSubstr("--set http.lisen: unknown key 'http.lisen'; nearest: 'http.listen'"));
   EXPECT_THAT(problems_of("", {"threads=many"}),
               HasSubstr("--set threads: threads: 'many': expected a whole number"));
+  EXPECT_THAT(problems_of("", {"http.listen.x=5"}),
+              HasSubstr("'http.listen.x'; 'http.listen' is a value, nothing is below it"));
   EXPECT_THAT(problems_of("", {"threads"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(problems_of("", {"data_types={a"}), HasSubstr("not YAML"));
 }

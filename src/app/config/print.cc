@@ -157,8 +157,9 @@ broker:     { type: log, durability: disk }
 - Durations: a whole number with `ns`, `us`, `ms`, `s`, `m`, `h` or `d`. Sizes: a whole number of
   bytes, or with `KB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (powers of
   1024).
-- `${NAME}` in any value is replaced by the environment's; `$${` stands for `${`. Secrets are given
-  so, or in a file of their own (`token_file`), and are never printed.
+- `${NAME}` in any value is replaced by the environment's; `$${` stands for `${`. Within `{ }` and
+  `[ ]` YAML wants it quoted: `agent: { token: '${NAME}' }`. Secrets are given so, or in a file of
+  their own (`token_file`), and are never printed.
 - Relative paths are relative to the working directory.
 - An address other than loopback is refused until there is a user (`headrace user add`).
 )";

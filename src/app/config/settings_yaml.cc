@@ -130,10 +130,17 @@ class YamlWalk {
       return std::nullopt;
     }
     if (auto const good = check_value(key, *value); !good) {
-      problem(node, fmt::format("{}: '{}': {}", path, node.Scalar(), good.error().context));
+      problem(node, fmt::format("{}: '{}'{}: {}", path, node.Scalar(), expansion(node, *value, key),
+                                good.error().context));
       return std::nullopt;
     }
     return std::move(*value);
+  }
+
+  // What ${NAME} became, so that the message can be understood. Secrets are never shown.
+  static std::string expansion(YAML::Node const& node, std::string const& value, Key const& key) {
+    if (value == node.Scalar() || key.kind == KeyKind::kSecret) return {};
+    return fmt::format(", which is '{}'", value);
   }
 
   void name_entry(YAML::Node const& node, std::string const& path) {
@@ -172,8 +179,10 @@ void Settings::add_yaml(std::string const& text, std::string const& file,
     YamlWalk(*this, file, true, problems).walk(documents.front(), "");
   } catch (YAML::Exception const& error) {
     auto const& mark = error.mark;
+    auto const* const quote =
+        text.find("${") == std::string::npos ? "" : " (within { } and [ ] write '${NAME}' in quotes)";
     problems.push_back(
-        {{file, mark.line + 1, mark.column + 1}, fmt::format("not YAML: {}", error.msg)});
+        {{file, mark.line + 1, mark.column + 1}, fmt::format("not YAML: {}{}", error.msg, quote)});
   }
 }
 
@@ -205,6 +214,11 @@ void Settings::add_override(std::string_view assignment, std::vector<Problem>& p
   std::string group;
   for (auto const& name : split(path, '.')) {
     auto const next = join(group, name);
+    if (find_key(group)) {
+      problems.push_back({origin, fmt::format("unknown key '{}'; '{}' is a value, nothing is below it",
+                                              path, group)});
+      return;
+    }
     if (name.empty() || (!find_key(next) && !is_group(next))) {
       problems.push_back({origin, YamlWalk::unknown(group, name)});
       return;
