@@ -193,6 +193,9 @@ base::Result<CheckReport> verify_log(std::string const& directory, base::FileSys
 
 base::Result<RepairReport> repair_log(std::string const& directory, base::FileSystem& files) {
   RepairReport report;
+  TopicTable topics(files, directory + "/topics");
+  HEADRACE_TRY(auto const restored, topics.restore());
+  if (restored) report.notes.push_back(directory + "/topics: restored from its copy");
   std::vector<Damage> other;
   HEADRACE_TRY(auto const found, read_directory(directory, files, other));
   if (!other.empty()) {
@@ -260,7 +263,7 @@ std::string to_string(RepairReport const& report) {
                          s.file, s.groups_lost, lost, s.records_kept, s.moved_to));
   }
   for (auto const& n : report.notes) append_line(out, n);
-  if (report.segments.empty()) append_line(out, "nothing to repair");
+  if (report.segments.empty() && report.notes.empty()) append_line(out, "nothing to repair");
   return out;
 }
 

@@ -209,6 +209,87 @@ TEST_F(LogFaults, DamageInASealedSegmentIsAnErrorWhenItIsRead) {
   EXPECT_EQ(all().size(), sequence - 1);
 }
 
+TEST_F(LogFaults, ALastSegmentThatWasCutBelowItsIndexIsCorruption) {
+  ASSERT_TRUE(open());
+  for (std::uint64_t i = 1; i <= 6; ++i) ASSERT_EQ(put(i, 2000), std::nullopt);
+  broker_->stop();
+  drop();
+  auto const whole = *base::read_file(fs_, segment(1));
+  auto const index = *base::read_file(fs_, "/log/" + index_name(1));
+  for (std::uint64_t const left : {4 * kBlockBytes, 4 * kBlockBytes + 1000}) {
+    SCOPED_TRACE(left);
+    ASSERT_TRUE(base::replace_file(fs_, segment(1), base::as_bytes(whole)));
+    ASSERT_TRUE(base::replace_file(fs_, "/log/" + index_name(1), base::as_bytes(index)));
+    for (auto const& name : *fs_.list("/log"))
+      if (number_in(name, ".seg") > 1) {
+        ASSERT_TRUE(fs_.remove("/log/" + name));
+      }
+    ASSERT_TRUE((*fs_.open(segment(1), {.write = true}))->truncate(left));
+    auto const refused = open();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
+    EXPECT_NE(refused.error().context.find(fmt::format(
+                  "{}: byte {}: the file ends here; its index says that it ends at byte {}",
+                  segment(1), left, 7 * kBlockBytes)),
+              std::string::npos)
+        << refused.error().context;
+    auto const report = verify_log("/log", fs_);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_FALSE(report->good()) << to_string(*report);
+    auto const repaired = repair_log("/log", fs_);
+    ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+    EXPECT_EQ(repaired->segments.at(0).records_kept, 3u);
+    EXPECT_EQ(repaired->segments.at(0).records_lost, 3u) << "the index knows";
+    EXPECT_TRUE(verify_log("/log", fs_)->good());
+    ASSERT_TRUE(open());
+    EXPECT_EQ(all(), (std::vector<std::uint64_t>{1, 2, 3}));
+    drop();
+  }
+}
+
+TEST_F(LogFaults, AMissingOrDamagedTopicTableIsCorruptionAndRestored) {
+  for (bool const missing : {true, false}) {
+    SCOPED_TRACE(missing);
+    ASSERT_TRUE(open());
+    ASSERT_TRUE(broker_->open_topic(make_type("b", 1)));
+    ASSERT_EQ(put(missing ? 1 : 2), std::nullopt);
+    auto const before = broker_->topics();
+    process_end();
+    if (missing) {
+      ASSERT_TRUE(fs_.remove("/log/topics"));
+    } else {
+      fs_.flip_bit("/log/topics", 30);
+    }
+    auto const refused = open();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
+    EXPECT_EQ(refused.error().context.find("/log/topics: "), 0u) << refused.error().context;
+    EXPECT_NE(refused.error().context.find("log repair"), std::string::npos);
+    EXPECT_FALSE(verify_log("/log", fs_)->good());
+    auto const repaired = repair_log("/log", fs_);
+    ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+    EXPECT_EQ(repaired->notes.size(), 1u);
+    EXPECT_TRUE(verify_log("/log", fs_)->good());
+    ASSERT_TRUE(open());
+    ASSERT_EQ(broker_->topics().size(), before.size());
+    EXPECT_EQ(broker_->topics()[1].name, "b");
+    EXPECT_EQ(all().size(), missing ? 1u : 2u);
+    drop();
+  }
+}
+
+TEST_F(LogFaults, WithoutTheTopicTableAndItsCopyNothingIsGuessed) {
+  ASSERT_TRUE(open());
+  ASSERT_EQ(put(1), std::nullopt);
+  process_end();
+  ASSERT_TRUE(fs_.remove("/log/topics"));
+  ASSERT_TRUE(fs_.remove("/log/topics.copy"));
+  EXPECT_FALSE(open().has_value());
+  auto const repaired = repair_log("/log", fs_);
+  ASSERT_FALSE(repaired.has_value());
+  EXPECT_EQ(repaired.error().code, base::ErrorCode::kCorrupt);
+}
+
 TEST_F(LogFaults, AMissingSegmentIsCorruption) {
   ASSERT_TRUE(open());
   std::uint64_t sequence = 0;

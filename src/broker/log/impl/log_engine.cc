@@ -60,6 +60,7 @@ base::Result<std::unique_ptr<LogBroker>> LogBroker::open(LogOptions options,
   HEADRACE_TRY_VOID(open_format(files, o.directory));
   HEADRACE_TRY(broker->incarnation_, open_incarnation(files, o.directory));
   HEADRACE_TRY_VOID(broker->topics_.load());
+  HEADRACE_TRY_VOID(broker->topics_.establish());
   HEADRACE_TRY(auto recovered, recover(files, o.directory, *broker->catalog_));
   broker->writer_ =
       std::make_unique<LogWriter>(o, files, clock, *broker->catalog_, broker->topics_,

@@ -83,6 +83,13 @@ class Recovery {
     }
     HEADRACE_TRY(auto const file, files_.open(path(segment_name(link.number)), {}));
     HEADRACE_TRY(segment.file_bytes, file->size());
+    if (segment.file_bytes < summary->end) {
+      return corrupt({path(segment_name(link.number)), segment.file_bytes,
+                      summary->end - segment.file_bytes,
+                      fmt::format("the file ends here; its index says that it ends at byte {}, "
+                                  "with {} records",
+                                  summary->end, summary->records)});
+    }
     segment.summary = std::move(*summary);
     out_.last_number = std::max(out_.last_number, link.number);
     out_.last_end = segment.summary.end;
@@ -224,9 +231,7 @@ std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string 
   auto const file = files.open(directory + "/" + index_name(link.number), {});
   if (!file) return std::nullopt;
   auto const size = (*file)->size();
-  auto const segment = files.open(directory + "/" + segment_name(link.number), {});
-  if (!size || !segment) return std::nullopt;
-  auto const segment_size = (*segment)->size();
+  if (!size) return std::nullopt;
   std::string bytes;
   for (std::size_t want = 64u << 10;; want *= 4) {
     bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(*size, want)));
@@ -235,7 +240,6 @@ std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string 
     auto summary = SegmentIndex::decode_summary(bytes, link.number);
     if (!summary || (!*summary && want >= *size)) return std::nullopt;
     if (!*summary) continue;
-    if (!segment_size || (*summary)->end > *segment_size) return std::nullopt;
     if (link.sealed_end && *link.sealed_end != (*summary)->end) return std::nullopt;
     if (index_bytes != nullptr) *index_bytes = *size;
     return std::move(*summary);

@@ -34,7 +34,8 @@ struct Chain {
 base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory,
                                std::vector<std::string> const& names,
                                std::set<std::uint64_t> const& removed);
-// From the index file, when it is good and fits the segment; else nullopt.
+// From the index file, when it is good and agrees with the next segment's header; else nullopt. The
+// segment's file may be shorter than it says: that is corruption, not a reason to doubt the index.
 std::optional<SegmentSummary> read_summary(base::FileSystem& files, std::string const& directory,
                                            ChainLink const& link, std::uint64_t* index_bytes);
 

@@ -151,7 +151,7 @@ base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string cons
   auto const limit = sealed_end ? std::min(*sealed_end, padded(out.file_bytes)) : out.file_bytes;
   Scan scan(*file, path, out.header, limit, sealed_end.has_value());
   HEADRACE_TRY_VOID(scan.run(out, on_group));
-  if (sealed_end && out.end < *sealed_end && out.damage.empty()) {
+  if (sealed_end && out.end < *sealed_end) {
     out.damage.push_back(
         {path, out.end, *sealed_end - out.end,
          fmt::format("the file ends at byte {}; expected {}", out.file_bytes, *sealed_end)});
