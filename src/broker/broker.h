@@ -153,8 +153,9 @@ class Broker {
   virtual std::unique_ptr<Appender> make_appender(Wake wake) = 0;
   virtual std::unique_ptr<Reader> make_reader(std::vector<Assignment> assignments, Wake wake) = 0;
 
-  // Names this log's life. Positions kept elsewhere (cursors) mean nothing once it has changed: the records were
-  // lost, made anew, or cut by a repair. It stays the same over restarts that keep every settled record.
+  // Names this log's life. Positions kept elsewhere (cursors) mean nothing once it has changed: the
+  // records were lost, made anew, or cut by a repair. It stays the same over restarts that keep
+  // every settled record.
   virtual base::Uuid incarnation() const = 0;
   virtual Position begin(TopicPartition partition) const = 0;  // of the oldest record kept
   virtual Position end(TopicPartition partition) const = 0;    // after the newest visible record

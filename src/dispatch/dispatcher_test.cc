@@ -122,7 +122,7 @@ ScriptedReceiver::Consume refusing(std::set<std::string>& sources, std::mutex& m
   };
 }
 
-// A cursor of another log must not hide what comes: here the new log is shorter than the old cursor.
+// A cursor of another log must not hide what comes: here the new log is shorter than the cursor.
 TEST_F(DispatcherTest, AnotherLogIsReadFromItsBeginning) {
   Seen seen;
   seeing("r", seen);

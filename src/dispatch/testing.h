@@ -91,7 +91,8 @@ struct World {
     broker->stop();
   }
 
-  // Another log in place of this one, as after the loss of its directory. No dispatcher may be using it.
+  // Another log in place of this one, as after the loss of its directory. No dispatcher may be
+  // using it.
   void replace_log() {
     appender.reset();
     broker->stop();

@@ -43,8 +43,9 @@ struct LogOptions {
   std::size_t cache_bytes_max = 32u << 20;      // groups kept in memory, newest and most used first
   std::chrono::nanoseconds idle_mark_after =
       std::chrono::seconds(1);  // quiet this long: sync all and write a mark
-  // A holder that holds everything from the first moment, until release() of this name: whoever consumes the log
-  // registers holds only after it is open, and what they need must not go before. Empty: none.
+  // A holder that holds everything from the first moment, until release() of this name: whoever
+  // consumes the log registers holds only after it is open, and what they need must not go before.
+  // Empty: none.
   std::string hold_at_open;
   bool direct_io = true;  // O_DIRECT where the file system has it
 };

@@ -206,8 +206,8 @@ Result<void> Worker::load_state() {
   return file_->write({{}, {}, settled, {}});
 }
 
-// Where the receiver has no cursor yet, or one that is of no use. Of another log (or one that a repair cut) no cursor is:
-// reading it from its beginning loses nothing, repeats are dropped.
+// Where the receiver has no cursor yet, or one that is of no use. Of another log (or one that a
+// repair cut) no cursor is: reading it from its beginning loses nothing, repeats are dropped.
 Result<void> Worker::begin_cursors(Gathered& changes) {
   auto const log = broker_.incarnation();
   bool const another = tracker_.log() && *tracker_.log() != log;

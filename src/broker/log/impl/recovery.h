@@ -10,12 +10,12 @@
 
 namespace headrace::broker::log {
 
-// The file `format`: written when the directory is new.
-// The log's incarnation (Broker::incarnation) from its file; a missing or unreadable one is made anew, which costs
-// readers a second reading and never a record.
+// The log's incarnation (Broker::incarnation) from its file; a missing or unreadable one is made
+// anew, which costs readers a second reading and never a record.
 base::Result<base::Uuid> open_incarnation(base::FileSystem& files, std::string const& directory);
 // Before records are cut out or moved away: readers must not trust their cursors afterwards.
 base::Result<void> end_incarnation(base::FileSystem& files, std::string const& directory);
+// The file `format`: written when the directory is new.
 base::Result<void> open_format(base::FileSystem& files, std::string const& directory);
 base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory,
                                 Catalog& catalog);
