@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "broker/log/impl/recovery.h"
+#include "broker/log/impl/salvage.h"
 #include "broker/log/impl/segment_scan.h"
 #include "codec/record/record_view.h"
 
@@ -80,8 +81,8 @@ class Mender {
   base::Result<RepairReport::Segment> mend(ChainLink const& link, std::vector<Damage> const& damage,
                                            std::uint64_t end) {
     auto const name = segment_name(link.number);
-    auto const from = directory_ + "/" + name, fresh = from + ".new",
-               kept = directory_ + "/damaged/" + name;
+    auto const from = directory_ + "/" + name, fresh = from + ".new";
+    HEADRACE_TRY(auto const kept, place_aside(name));
     RepairReport::Segment report{from, kept, 0, std::nullopt, 0};
     HEADRACE_TRY_VOID(copy(from, fresh, end));
     HEADRACE_TRY(auto const file, files_.open(fresh, {.write = true}));
@@ -103,16 +104,57 @@ class Mender {
                                                          scan.damage.front().expected};
     }
     report.records_lost = lost(link, report.records_kept);
-    HEADRACE_TRY_VOID(files_.make_directories(directory_ + "/damaged"));
     (void)files_.remove(directory_ + "/" + index_name(link.number));
-    HEADRACE_TRY_VOID(files_.rename(from, kept));
-    HEADRACE_TRY_VOID(files_.rename(fresh, from));
-    HEADRACE_TRY_VOID(files_.sync_directory(directory_ + "/damaged"));
-    HEADRACE_TRY_VOID(files_.sync_directory(directory_));
+    HEADRACE_TRY_VOID(exchange(from, fresh, kept));
     return report;
   }
 
+  // The segment as it is behind a new header.
+  base::Result<RepairReport::Segment> write_header(Salvaged const& salvaged) {
+    auto const name = segment_name(salvaged.header.number);
+    auto const from = directory_ + "/" + name, fresh = from + ".new";
+    HEADRACE_TRY(auto const kept, place_aside(name));
+    HEADRACE_TRY(auto const in, files_.open(from, {}));
+    HEADRACE_TRY(auto const bytes, in->size());
+    HEADRACE_TRY_VOID(copy(from, fresh, bytes));
+    HEADRACE_TRY(auto const file, files_.open(fresh, {.write = true}));
+    std::vector<std::byte> block(kBlockBytes);
+    encode_segment_header(salvaged.header, block);
+    HEADRACE_TRY_VOID(file->write_at(0, block));
+    HEADRACE_TRY_VOID(file->sync_data());
+    HEADRACE_TRY_VOID(exchange(from, fresh, kept));
+    return RepairReport::Segment{from, kept, 0, 0, salvaged.records};
+  }
+
+  // Nothing in it can be told from what was there before.
+  base::Result<RepairReport::Segment> move_aside(std::string const& from) {
+    HEADRACE_TRY(auto const kept, place_aside(from.substr(from.rfind('/') + 1)));
+    HEADRACE_TRY_VOID(files_.rename(from, kept));
+    HEADRACE_TRY_VOID(files_.sync_directory(directory_ + "/damaged"));
+    HEADRACE_TRY_VOID(files_.sync_directory(directory_));
+    return RepairReport::Segment{from, kept, 0, std::nullopt, 0};
+  }
+
  private:
+  // A free name in damaged/.
+  base::Result<std::string> place_aside(std::string const& name) {
+    auto const directory = directory_ + "/damaged";
+    HEADRACE_TRY_VOID(files_.make_directories(directory));
+    HEADRACE_TRY(auto const names, files_.list(directory));
+    auto free = name;
+    for (int i = 2; std::find(names.begin(), names.end(), free) != names.end(); ++i)
+      free = fmt::format("{}.{}", name, i);
+    return directory + "/" + free;
+  }
+
+  base::Result<void> exchange(std::string const& from, std::string const& fresh,
+                              std::string const& kept) {
+    HEADRACE_TRY_VOID(files_.rename(from, kept));
+    HEADRACE_TRY_VOID(files_.rename(fresh, from));
+    HEADRACE_TRY_VOID(files_.sync_directory(directory_ + "/damaged"));
+    return files_.sync_directory(directory_);
+  }
+
   base::Result<void> copy(std::string const& from, std::string const& to, std::uint64_t bytes) {
     HEADRACE_TRY(auto const in, files_.open(from, {}));
     HEADRACE_TRY(auto const out,
@@ -152,6 +194,53 @@ class Mender {
   std::string const directory_;
   base::FileSystem& files_;
 };
+
+// From now on these are known to be gone, so that the log opens without them.
+base::Result<void> note_gone(std::string const& directory, base::FileSystem& files,
+                             std::set<std::uint64_t> const& gone) {
+  if (gone.empty()) return {};
+  auto const path = directory + "/removed";
+  HEADRACE_TRY(auto state, load_removed(files, path));
+  state.numbers.insert(gone.begin(), gone.end());
+  HEADRACE_TRY_VOID(end_incarnation(files, directory));
+  return base::replace_file(files, path, base::as_bytes(encode_removed(state)));
+}
+
+// Headers and gaps: afterwards every segment that is there has a good header, and the chain holds.
+base::Result<Chain> mend_chain(std::string const& directory, base::FileSystem& files,
+                               Directory const& found, Mender& mender, RepairReport& report) {
+  std::set<std::uint64_t> gone;
+  for (auto const& d : found.chain.damage) {
+    if (d.byte != 0) continue;
+    auto const number = number_in(d.file.substr(d.file.rfind('/') + 1), ".seg");
+    HEADRACE_TRY(auto const salvaged,
+                 salvage_header(files, directory, found.names, found.removed, number));
+    if (salvaged) {
+      HEADRACE_TRY(auto mended, mender.write_header(*salvaged));
+      report.segments.push_back(std::move(mended));
+      report.notes.push_back(d.file + ": header written anew, as its groups agree with it");
+      continue;
+    }
+    gone.insert(number);
+    HEADRACE_TRY_VOID(end_incarnation(files, directory));
+    HEADRACE_TRY(auto moved, mender.move_aside(d.file));
+    report.segments.push_back(std::move(moved));
+  }
+  HEADRACE_TRY(auto const names, files.list(directory));
+  auto removed = found.removed;
+  removed.insert(gone.begin(), gone.end());
+  HEADRACE_TRY(auto const chain, read_chain(files, directory, names, removed));
+  for (std::size_t i = 1; i < chain.links.size(); ++i) {
+    auto const before = chain.links[i].header.previous_number;
+    if (before == chain.links[i - 1].number || removed.contains(before)) continue;
+    gone.insert(before);
+    report.notes.push_back(fmt::format(
+        "{}: missing; the log goes on without its records", directory + "/" + segment_name(before)));
+  }
+  removed.insert(gone.begin(), gone.end());
+  HEADRACE_TRY_VOID(note_gone(directory, files, gone));
+  return read_chain(files, directory, names, removed);
+}
 
 void append_line(std::string& out, std::string const& line) {
   out += line;
@@ -203,21 +292,9 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
         base::ErrorCode::kCorrupt,
         other.front().file + ": " + other.front().expected + "; this cannot be mended"};
   }
-  for (auto const& d : found.chain.damage) {
-    if (d.byte != 0) {
-      report.notes.push_back(fmt::format("{}: {}", d.file, d.expected));
-      continue;
-    }
-    // Without its header, and so its salt, nothing in it can be told from what was there before.
-    auto const name = d.file.substr(d.file.rfind('/') + 1);
-    HEADRACE_TRY_VOID(end_incarnation(files, directory));
-    HEADRACE_TRY_VOID(files.make_directories(directory + "/damaged"));
-    HEADRACE_TRY_VOID(files.rename(d.file, directory + "/damaged/" + name));
-    HEADRACE_TRY_VOID(files.sync_directory(directory));
-    report.segments.push_back({d.file, directory + "/damaged/" + name, 0, std::nullopt, 0});
-  }
   Mender mender(directory, files);
-  for (auto const& link : found.chain.links) {
+  HEADRACE_TRY(auto const chain, mend_chain(directory, files, found, mender, report));
+  for (auto const& link : chain.links) {
     auto const path = directory + "/" + segment_name(link.number);
     SegmentReport s;
     auto const end = sealed_end(files, directory, link);

@@ -290,6 +290,48 @@ TEST_F(LogFaults, WithoutTheTopicTableAndItsCopyNothingIsGuessed) {
   EXPECT_EQ(repaired.error().code, base::ErrorCode::kCorrupt);
 }
 
+// A header block is damaged at `byte`s; what its groups prove is kept.
+TEST_F(LogFaults, ADamagedHeaderDoesNotCostItsGroups) {
+  struct Case {
+    char const* name;
+    std::vector<std::uint64_t> bytes;
+    std::uint64_t kept_of_6;
+  };
+  Case const cases[] = {
+      {"padding", {100}, 6},
+      {"magic", {0}, 6},
+      {"salt, with a good copy", {24}, 6},
+      {"number, with a good copy", {16}, 6},
+      {"copy", {2050}, 6},
+      {"previous segment and the copy", {33, 2080}, 6},
+      {"end of the previous segment and the copy", {41, 2080}, 6},
+      {"salt and copy", {24, 2080}, 3},
+  };
+  for (auto const& c : cases) {
+    SCOPED_TRACE(c.name);
+    options_.directory = fmt::format("/{}", &c - cases);
+    auto const name = [&](std::uint64_t n) { return options_.directory + "/" + segment_name(n); };
+    for (std::uint64_t life = 0; life < 2; ++life) {
+      ASSERT_TRUE(open());
+      for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_EQ(put(3 * life + i), std::nullopt);
+      broker_->stop();
+      drop();
+    }
+    for (auto const byte : c.bytes) fs_.flip_bit(name(2), byte);
+    EXPECT_FALSE(open().has_value());
+    EXPECT_FALSE(verify_log(options_.directory, fs_)->good());
+    auto const repaired = repair_log(options_.directory, fs_);
+    ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+    auto const report = verify_log(options_.directory, fs_);
+    EXPECT_TRUE(report->good()) << to_string(*report);
+    ASSERT_TRUE(open());
+    EXPECT_EQ(all().size(), c.kept_of_6);
+    ASSERT_EQ(put(100), std::nullopt);
+    EXPECT_GT(broker_->end(tp_).hi, 2u) << "no position is used twice";
+    drop();
+  }
+}
+
 TEST_F(LogFaults, AMissingSegmentIsCorruption) {
   ASSERT_TRUE(open());
   std::uint64_t sequence = 0;
@@ -300,6 +342,13 @@ TEST_F(LogFaults, AMissingSegmentIsCorruption) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt);
   EXPECT_NE(refused.error().context.find(segment_name(2)), std::string::npos);
+  auto const repaired = repair_log("/log", fs_);
+  ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+  EXPECT_EQ(repaired->notes.size(), 1u);
+  EXPECT_TRUE(verify_log("/log", fs_)->good());
+  ASSERT_TRUE(open()) << "without what is gone";
+  EXPECT_LT(all().size(), sequence);
+  EXPECT_EQ(all().back(), sequence);
 }
 
 TEST_F(LogFaults, AMissingOrDamagedIndexIsRebuilt) {

@@ -16,6 +16,13 @@ using base::load;
 using base::store;
 
 constexpr std::string_view kSegmentMagic = "HRLOGSEG";
+constexpr std::size_t kFieldsAt = 16, kFieldsBytes = 40;
+constexpr std::size_t kCopyAt = 2048;  // in another sector than the fields
+
+SegmentHeader load_fields(std::byte const* p) {
+  return {load<std::uint64_t>(p), load<std::uint64_t>(p + 8), load<std::uint64_t>(p + 16),
+          load<std::uint64_t>(p + 24), load<std::int64_t>(p + 32)};
+}
 
 base::Error corrupt(std::string text) { return {base::ErrorCode::kCorrupt, std::move(text)}; }
 
@@ -54,6 +61,9 @@ void encode_segment_header(SegmentHeader const& header, std::span<std::byte> blo
   store(block.data() + 32, header.previous_number);
   store(block.data() + 40, header.previous_end);
   store(block.data() + 48, header.created_ns);
+  auto const fields = block.subspan(kFieldsAt, kFieldsBytes);
+  std::memcpy(block.data() + kCopyAt, fields.data(), kFieldsBytes);
+  store(block.data() + kCopyAt + kFieldsBytes, base::crc32c(fields));
   store(block.data() + 12, base::crc32c(block.subspan(16, kBlockBytes - 16)));
 }
 
@@ -77,11 +87,17 @@ base::Result<SegmentHeader> decode_segment_header(base::Bytes block, std::string
     return corrupt(fmt::format("{}: byte 12: segment header's checksum {:08x}; expected {:08x}",
                                file, got, want));
   }
-  return SegmentHeader{
-      load<std::uint64_t>(block.data() + 16), load<std::uint64_t>(block.data() + 24),
-      load<std::uint64_t>(block.data() + 32), load<std::uint64_t>(block.data() + 40),
-      load<std::int64_t>(block.data() + 48)};
+  return load_fields(block.data() + kFieldsAt);
 }
+
+std::optional<SegmentHeader> decode_header_copy(base::Bytes block) {
+  auto const copy = block.subspan(kCopyAt, kFieldsBytes);
+  if (load<std::uint32_t>(block.data() + kCopyAt + kFieldsBytes) != base::crc32c(copy))
+    return std::nullopt;
+  return load_fields(copy.data());
+}
+
+SegmentHeader unchecked_header(base::Bytes block) { return load_fields(block.data() + kFieldsAt); }
 
 std::uint32_t group_seed(std::uint64_t number, std::uint64_t salt) {
   std::array<std::byte, 16> bytes;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -38,6 +39,10 @@ struct SegmentHeader {
 
 void encode_segment_header(SegmentHeader const& header, std::span<std::byte> block);
 base::Result<SegmentHeader> decode_segment_header(base::Bytes block, std::string const& file);
+// For a repair. The copy of the fields in a damaged block, when the copy's own checksum is good.
+std::optional<SegmentHeader> decode_header_copy(base::Bytes block);
+// The fields as they are, checked by nothing.
+SegmentHeader unchecked_header(base::Bytes block);
 
 struct GroupHeader {
   std::uint32_t bytes = 0;  // with this header, without padding

@@ -144,10 +144,18 @@ base::Result<SegmentHeader> read_segment_header(base::FileSystem& files, std::st
 base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string const& path,
                                        std::optional<std::uint64_t> sealed_end,
                                        OnGroup const& on_group) {
+  HEADRACE_TRY(auto const header, read_segment_header(files, path));
+  return scan_segment_as(header, files, path, sealed_end, on_group);
+}
+
+base::Result<ScanOutcome> scan_segment_as(SegmentHeader const& header, base::FileSystem& files,
+                                          std::string const& path,
+                                          std::optional<std::uint64_t> sealed_end,
+                                          OnGroup const& on_group) {
   HEADRACE_TRY(auto const file, files.open(path, {}));
   ScanOutcome out;
   HEADRACE_TRY(out.file_bytes, file->size());
-  HEADRACE_TRY(out.header, header_of(*file, path));
+  out.header = header;
   auto const limit = sealed_end ? std::min(*sealed_end, padded(out.file_bytes)) : out.file_bytes;
   Scan scan(*file, path, out.header, limit, sealed_end.has_value());
   HEADRACE_TRY_VOID(scan.run(out, on_group));

@@ -34,6 +34,12 @@ base::Result<ScanOutcome> scan_segment(base::FileSystem& files, std::string cons
                                        std::optional<std::uint64_t> sealed_end,
                                        OnGroup const& on_group);
 
+// The same with a header that is known from elsewhere.
+base::Result<ScanOutcome> scan_segment_as(SegmentHeader const& header, base::FileSystem& files,
+                                          std::string const& path,
+                                          std::optional<std::uint64_t> sealed_end,
+                                          OnGroup const& on_group);
+
 base::Result<SegmentHeader> read_segment_header(base::FileSystem& files, std::string const& path);
 
 }  // namespace headrace::broker::log
