@@ -26,18 +26,20 @@ class Connection final : public net::WebSocketHandler {
 
   void on_open(net::WebSocket& socket) override {
     socket_ = &socket;
-    socket.thread().arm(hello_timer_, shared_->config.hello_timeout);
+    hello_timer_ = std::make_unique<net::Timer>(
+        [](void* self) { static_cast<Connection*>(self)->on_hello_late(); }, this);
+    socket.thread().arm(*hello_timer_, shared_->config.hello_timeout);
   }
   void on_message(net::MessageKind kind, std::span<char> payload) override;
   void on_read_end() override {
     if (session_) session_->on_read_end();
   }
   void on_closed(net::CloseCode, std::string_view) override {
-    hello_timer_.cancel();
+    hello_timer_.reset();
     if (session_) session_->on_gone();
   }
   void on_stopping(net::WebSocket& socket) override {
-    constexpr std::string_view kReason = "server is stopping";
+    constexpr char const* kReason = "server is stopping";
     if (session_)
       return session_->finish(static_cast<std::uint16_t>(net::CloseCode::kGoingAway), kReason);
     socket.close(net::CloseCode::kGoingAway, kReason);
@@ -62,7 +64,7 @@ class Connection final : public net::WebSocketHandler {
   net::WebSocket* socket_ = nullptr;
   identity::PrincipalPtr principal_;  // from the Authorization header, until the hello
   std::shared_ptr<Session> session_;
-  net::Timer hello_timer_ = net::Timer::calling<&Connection::on_hello_late>(this);
+  std::unique_ptr<net::Timer> hello_timer_;  // until the hello
   Encoding const encoding_;
   bool failed_ = false;
 };
@@ -159,7 +161,7 @@ void Connection::on_hello(Control const& hello) {
   auto session = std::make_shared<Session>(
       shared_, *socket_, encoding_, std::move(principal_), std::move(*source),
       base::uuid5(by_principal, base::to_string(hello.session)));
-  hello_timer_.cancel();
+  hello_timer_.reset();
   session_ = session;  // from here on it closes the connection
   auto const state = enter_session(hello, session);
   if (!state)
@@ -223,7 +225,7 @@ std::variant<net::Response, net::Accepted> accept(std::shared_ptr<Shared> const&
   accepted.handler = std::make_unique<Connection>(shared, encoding, std::move(principal));
   accepted.subprotocol = subprotocol;
   accepted.options.message_bytes_max = kHelloBytesMax;  // more once it is known who sends
-  accepted.options.validate_utf8 = false;  // the JSON parser does
+  accepted.options.validate_utf8 = false;               // the JSON parser does
   accepted.options.ping_interval = shared->config.ping_interval;
   accepted.options.idle_timeout = 2 * shared->config.ping_interval;
   return accepted;

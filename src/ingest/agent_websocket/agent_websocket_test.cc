@@ -395,7 +395,8 @@ TEST_F(AgentWebSocketTest, TheLastNumberIsTaken) {
   start();
   auto a = agent();
   a->greet();
-  a->send(R"({"seq":9223372036854775806,"type":"system_metrics","messages":[{"body":1},{"body":2}]})");
+  a->send(
+      R"({"seq":9223372036854775806,"type":"system_metrics","messages":[{"body":1},{"body":2}]})");
   EXPECT_EQ(a->receive(), Agent::ack(INT64_MAX));
   EXPECT_EQ(stored().size(), 2u);
 }

@@ -92,18 +92,16 @@ void EventLoop::call_after(std::chrono::nanoseconds delay, void (*call)(void*), 
 }
 
 struct ReadSlotAccess {
-  static void* take(Watch& watch, std::size_t bytes) {
-    HEADRACE_ASSERT(bytes <= Watch::kReadSlotBytes, "the read slot is too small for a wait");
-    return watch.read_slot_;
-  }
+  static bool fits(std::size_t bytes) { return bytes <= Watch::kReadSlotBytes; }
+  static void* slot(Watch& watch) { return watch.read_slot_; }
   static Descriptor& descriptor(Watch& watch) {
     return *std::launder(reinterpret_cast<Descriptor*>(watch.descriptor_));
   }
   static EventLoop::Impl& loop(Watch& watch) { return watch.loop_.impl(); }
 };
 
-// Gives a wait the memory inside its Watch. At most one wait for reading is under way, so the slot
-// is free.
+// Gives a wait the memory inside its Watch, where it fits (88 bytes with Boost 1.81). At most one
+// wait for reading is under way, so the slot is free.
 template <class T>
 struct SlotAllocator {
   using value_type = T;
@@ -115,9 +113,13 @@ struct SlotAllocator {
       : watch(other.watch) {}
   T* allocate(std::size_t count) {
     static_assert(alignof(T) <= 16);
-    return static_cast<T*>(ReadSlotAccess::take(*watch, count * sizeof(T)));
+    std::size_t const bytes = count * sizeof(T);
+    if (!ReadSlotAccess::fits(bytes)) return static_cast<T*>(::operator new(bytes));
+    return static_cast<T*>(ReadSlotAccess::slot(*watch));
   }
-  void deallocate(T*, std::size_t) {}
+  void deallocate(T* memory, std::size_t count) {
+    if (!ReadSlotAccess::fits(count * sizeof(T))) ::operator delete(memory);
+  }
   template <class U>
   bool operator==(SlotAllocator<U> const& other) const {
     return watch == other.watch;

@@ -62,16 +62,16 @@ class Watch {
   friend struct ReadReady;
   friend struct WriteReady;
   friend struct ReadSlotAccess;
-  static constexpr std::size_t kDescriptorBytes = 48;
-  static constexpr std::size_t kReadSlotBytes = 160;
+  static constexpr std::size_t kDescriptorBytes = 32;
+  static constexpr std::size_t kReadSlotBytes = 96;
 
   EventLoop& loop_;
   int fd_;
   std::uint32_t references_ = 0;
   bool reading_ = false, writing_ = false;
   alignas(8) std::byte descriptor_[kDescriptorBytes];
-  alignas(16) std::byte
-      read_slot_[kReadSlotBytes];  // the memory of the wait for reading: no allocation per wait
+  // The memory of the wait for reading: no allocation per wait.
+  alignas(16) std::byte read_slot_[kReadSlotBytes];
 };
 
 // A counted pointer for Watch and what derives from it.

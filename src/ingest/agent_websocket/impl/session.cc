@@ -50,6 +50,8 @@ void Session::on_gone() {
 void Session::begin_read() {
   if (read_open_) return;
   read_open_ = true;
+  worker_.reading = {};
+  worker_.records_messages = 0;
   auto const now = shared_->ingest.deps().clock.now();
   auto& identity = shared_->ingest.deps().authenticator.identity();
   if (auto const generation = identity.generation();
@@ -60,8 +62,7 @@ void Session::begin_read() {
                                           "the credentials of this connection no longer hold"});
   }
   worker_.intake.begin(principal_, now);
-  read_since_ = shared_->ingest.deps().clock.steady();
-  reading_ = {};
+  worker_.read_since = shared_->ingest.deps().clock.steady();
 }
 
 void Session::on_data(Value root, std::size_t frame_bytes) {
@@ -69,10 +70,10 @@ void Session::on_data(Value root, std::size_t frame_bytes) {
   if (!open_frame(root, count)) return;
   auto const first = worker_.outer.seq;
   last_received_ = first + count - 1;
-  reading_.last_sequence = last_received_;
-  reading_.messages += static_cast<std::uint32_t>(count);
-  reading_.bytes += static_cast<std::uint32_t>(
-      std::min<std::size_t>(frame_bytes, UINT32_MAX / 2 - reading_.bytes));
+  worker_.reading.last_sequence = last_received_;
+  worker_.reading.messages += static_cast<std::uint32_t>(count);
+  worker_.reading.bytes += static_cast<std::uint32_t>(
+      std::min<std::size_t>(frame_bytes, UINT32_MAX / 2 - worker_.reading.bytes));
   if (!worker_.outer.messages) {
     Resolved resolved;
     if (first <= state_->settled())
@@ -133,8 +134,8 @@ bool Session::open_frame(Value root, std::size_t& count) {
                    "not beside 'messages'");
   if (good && !mixed) return true;
   last_received_ = outer.seq + count - 1;
-  reading_.last_sequence = last_received_;
-  reading_.messages += static_cast<std::uint32_t>(count);
+  worker_.reading.last_sequence = last_received_;
+  worker_.reading.messages += static_cast<std::uint32_t>(count);
   nack(outer.seq, last_received_, mixed ? decoder.error() : refusal, outer.type);
   return false;
 }
@@ -174,7 +175,7 @@ bool Session::add(std::uint64_t sequence, Envelope const& envelope, Resolved con
                       .id = base::as_bytes(envelope.id),
                       .encoding = envelope.encoding,
                       .body = envelope.body});
-  ++records_messages_;
+  ++worker_.records_messages;
   return true;
 }
 
@@ -201,8 +202,8 @@ void Session::flush() {
   if (!read_open_) return;
   if (failed_) return worker_.gate.records().abandon();
   auto const appended = worker_.gate.append(Protocol::kAgentWebSocket);
-  auto const group = std::exchange(reading_, {});
-  auto const messages = std::exchange(records_messages_, 0);
+  auto const group = std::exchange(worker_.reading, {});
+  auto const messages = std::exchange(worker_.records_messages, 0);
   if (appended.error) return fail(kCloseUnavailable, *appended.error);
   if (group.last_sequence == 0) return;
   outstanding_messages_ += group.messages;
@@ -223,7 +224,7 @@ void Session::flush() {
   wait.tickets = appended.tickets;
   wait.who = shared_from_this();
   wait.messages = messages;
-  wait.since = read_since_;
+  wait.since = worker_.read_since;
   wait.protocol = Protocol::kAgentWebSocket;
   worker_.gate.wait(std::move(wait));
 }
@@ -299,7 +300,7 @@ void Session::fail(std::uint16_t close_code, Error const& error) {
   if (socket_) close_with_error(*socket_, worker_.out, encoding_, close_code, error);
 }
 
-void Session::finish(std::uint16_t close_code, std::string_view reason) {
+void Session::finish(std::uint16_t close_code, char const* reason) {
   if (failed_ || finishing_ || !socket_) return;
   finishing_ = true;
   finish_code_ = close_code;

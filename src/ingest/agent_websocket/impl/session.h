@@ -48,7 +48,7 @@ class Session final : public Settler,
   // Bad frame, or one of another kind: what came before is stored, then the connection closes.
   void fail(std::uint16_t close_code, base::Error const& error);
   // Closes when everything received is settled. `reason` is static text.
-  void finish(std::uint16_t close_code, std::string_view reason);
+  void finish(std::uint16_t close_code, char const* reason);
   void on_gone();  // the socket is no more
   void begin_read();
   bool done() const { return !socket_ || failed_ || finishing_; }
@@ -59,10 +59,7 @@ class Session final : public Settler,
   void replaced() override;
 
  private:
-  struct Group {  // of messages that are acked together
-    std::uint64_t last_sequence = 0;
-    std::uint32_t messages = 0, bytes = 0;
-  };
+  using Group = ReadTotals;  // of messages that are acked together
   bool open_frame(codec::tape::Value root, std::size_t& count);
   void take(codec::tape::Value message, std::uint64_t sequence, Place place,
             Defaults const& defaults);
@@ -86,10 +83,9 @@ class Session final : public Settler,
   std::uint64_t generation_;
   std::uint64_t last_received_ = 0;
   std::uint64_t ack_due_ = 0;
-  std::string_view finish_reason_;
+  char const* finish_reason_ = "";
   std::vector<Group> groups_;  // in order; storage is given back when it is empty
   std::size_t groups_begin_ = 0;
-  Group reading_;  // of the current read
   std::uint32_t outstanding_messages_ = 0, outstanding_bytes_ = 0;
   codec::tape::Encoding const encoding_;
   bool read_open_ = false;
@@ -98,8 +94,6 @@ class Session final : public Settler,
   bool finishing_ = false;
   bool awaiting_room_ = false;
   std::uint16_t finish_code_ = 0;
-  std::uint32_t records_messages_ = 0;  // in the gate's records, of this read
-  std::chrono::steady_clock::time_point read_since_{};
 };
 
 }  // namespace headrace::ingest::agent_websocket

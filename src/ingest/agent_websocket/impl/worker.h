@@ -8,6 +8,12 @@
 
 namespace headrace::ingest::agent_websocket {
 
+// What one read of a connection brought. Reads do not interleave on one io thread.
+struct ReadTotals {
+  std::uint64_t last_sequence = 0;
+  std::uint32_t messages = 0, bytes = 0;
+};
+
 struct Worker {
   Worker(Ingest& i, Gate& g) : gate(g), intake(g, i.types(), i.config().limits) {}
   Gate& gate;
@@ -15,6 +21,9 @@ struct Worker {
   Envelope outer, envelope;
   std::string default_source;  // of the batch being read
   std::string out;             // a frame being written
+  ReadTotals reading;
+  std::uint32_t records_messages = 0;  // in the gate's records, of this read
+  std::chrono::steady_clock::time_point read_since{};
 };
 
 struct AgentWebSocket::Shared {
