@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
 #include "app/command/commands.h"
 
 int main(int argc, char** argv) {
   using namespace headrace::app;
+  ::umask(0077);  // what is stored is for nobody else on this machine
   int exit_code = kExitUsage;
   auto const line = read_command_line(argc, argv, exit_code);
   if (!line) return exit_code;

@@ -35,6 +35,16 @@ def test_the_first_user_closes_the_door(server: Server, user):
     assert "www-authenticate" in server.post(MESSAGE).headers
 
 
+def test_what_is_stored_is_for_nobody_else_on_the_machine(server: Server, user):
+    token = user("fleet")
+    assert server.post(MESSAGE, bearer(token)).status in (200, 202)
+    server.stop()
+    stored = [server.data, *server.data.rglob("*")]
+    assert any(path.name == "identity.db" for path in stored)
+    open_to_others = [f"{path} {path.stat().st_mode:o}" for path in stored if path.stat().st_mode & 0o077]
+    assert not open_to_others
+
+
 def test_roles(server: Server, user):
     agent, viewer, admin = user("a"), user("v", "--role", "viewer"), user("root", "--role", "admin")
     rows = {
