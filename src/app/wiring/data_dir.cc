@@ -34,6 +34,19 @@ Holder read_holder(int fd) {
   return holder;
 }
 
+// Something that only a server leaves behind, or nothing.
+base::Result<std::string> stored_data(base::FileSystem& fs, std::string const& path) {
+  HEADRACE_TRY(auto const names, fs.list(path));
+  for (auto const& name : names)
+    if (name.ends_with(".db")) return path + "/" + name;
+  for (auto const* folder : {"log", "dispatch", "documents"}) {
+    auto const there = fs.list(path + "/" + folder);
+    if (!there && there.error().code != base::ErrorCode::kNotFound) return there.error();
+    if (there && !there->empty()) return path + "/" + folder + "/" + there->front();
+  }
+  return std::string();
+}
+
 }  // namespace
 
 DataDir::DataDir(DataDir&& other) noexcept
@@ -109,6 +122,13 @@ base::Result<void> DataDir::check_format() {
               version, kFormat)};
     return {};
   }
+  HEADRACE_TRY(auto const kept, stored_data(fs, path_));
+  if (!kept.empty())
+    return base::Error{
+        base::ErrorCode::kCorrupt,
+        fmt::format("{}: missing beside {}; expected '{}{}': put it back, or name another data "
+                    "directory",
+                    name, kept, kFormatPrefix, kFormat)};
   return base::replace_file(fs, name,
                             base::as_bytes(fmt::format("{}{}\n", kFormatPrefix, kFormat)));
 }

@@ -6,7 +6,7 @@
 //   Lifetime: the lock goes with the object, or with the process.
 //   Threads:  one.
 //   Errors:   unavailable (locked: names who), invalid_argument (a newer format, or not a data
-//             directory), io.
+//             directory), corrupt (stored data without FORMAT), io.
 #pragma once
 
 #include <optional>

@@ -88,5 +88,24 @@ TEST_F(DataDirTest, FormatsThatAreNotOursAreRefused) {
   }
 }
 
+TEST_F(DataDirTest, StoredDataWithoutAFormatIsRefused) {
+  for (std::string const kept :
+       {"identity.db", "log/topics", "dispatch/archive.db", "documents/archive.db"}) {
+    SCOPED_TRACE(kept);
+    auto const file = std::filesystem::path(path_) / kept;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << "x";
+    auto const dir = DataDir::open(path_);
+    ASSERT_FALSE(dir.has_value());
+    EXPECT_EQ(dir.error().code, base::ErrorCode::kCorrupt);
+    EXPECT_THAT(dir.error().context, HasSubstr("/FORMAT: missing beside " + file.string()));
+    EXPECT_FALSE(std::filesystem::exists(path_ + "/FORMAT"));
+    std::filesystem::remove_all(path_);
+  }
+  std::filesystem::create_directories(path_ + "/tls");
+  std::ofstream(path_ + "/tls/key.pem") << "x";
+  EXPECT_TRUE(DataDir::open(path_).has_value()) << "what people put there before the first start";
+}
+
 }  // namespace
 }  // namespace headrace::app
