@@ -192,6 +192,7 @@ class Reader {
         "  headrace user add node-1                  add an agent; prints its token once\n"
         "  headrace user add alice --role viewer     admin, agent or viewer\n"
         "  headrace user token node-1 --expires 90d  one more token\n"
+        "  headrace user list node-1                 its tokens, by id\n"
         "  headrace user revoke node-1 3f2a9c0d      by the token's id\n"
         "As soon as there is a user, every request needs a token.");
     auto* add = user_verb(*group, "add", "Add a user and print a token for it.", Verb::kUserAdd);
@@ -200,8 +201,9 @@ class Reader {
         ->capture_default_str();
     add->add_option("--expires", out_.expires, "The token ends after this, as 90d")
         ->type_name("DURATION");
-    auto* list = verb(*group, "list", "List users.", Verb::kUserList);
+    auto* list = verb(*group, "list", "List users, or the tokens of one.", Verb::kUserList);
     server_options(*list);
+    list->add_option("name", out_.user, "Its tokens")->type_name("NAME");
     list->add_flag("--json", out_.json, "As JSON");
     user_verb(*group, "ban", "Refuse all tokens of a user, at once.", Verb::kUserBan);
     user_verb(*group, "unban", "Take them again.", Verb::kUserUnban);

@@ -104,7 +104,12 @@ int run_tail(CommandLine const& line) {
   threads.stop();
   if (how) return kExitOk;
   complain("tail", how.error());
-  return how.error().code == base::ErrorCode::kInvalidArgument ? kExitUsage : kExitUnreachable;
+  switch (how.error().code) {
+    case base::ErrorCode::kInvalidArgument: return kExitUsage;
+    case base::ErrorCode::kUnauthenticated:  // it was reached, and said no
+    case base::ErrorCode::kDenied: return kExitFailed;
+    default: return kExitUnreachable;
+  }
 }
 
 }  // namespace headrace::app

@@ -49,11 +49,20 @@ base::Result<void> add(CommandLine const& line, Remote& remote) {
 }
 
 base::Result<void> list(CommandLine const& line, Remote& remote) {
+  auto const tokens = line.user.empty() ? std::string() : user_path(line) + "/tokens";
   if (line.json) {
-    HEADRACE_TRY(auto const body, remote.request("GET", kUsers));
+    HEADRACE_TRY(auto const body, remote.request("GET", tokens.empty() ? kUsers : tokens));
     fmt::print("{}\n", body);
     return {};
   }
+  if (!tokens.empty())
+    return remote.each(tokens, "tokens", 0, [](codec::json::Value token) {
+      auto const expires = text_of(token, "expires");
+      fmt::print("{:<16} {:<7}  since {}{}\n", text_of(token, "id"),
+                 text_of(token, "revoked") == "true" ? "revoked" : "good",
+                 text_of(token, "created"),
+                 expires == "null" ? "" : "  until " + expires);
+    });
   return remote.each(std::string(kUsers), "users", 0, [](codec::json::Value user) {
     fmt::print("{:<24} {:<7} {:<7} {:>3} tokens  since {}\n", text_of(user, "name"),
                text_of(user, "role"), text_of(user, "active") == "true" ? "active" : "banned",
