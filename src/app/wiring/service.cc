@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "agent/agent.h"
@@ -12,6 +13,7 @@
 #include "app/wiring/data_dir.h"
 #include "app/wiring/make_agent.h"
 #include "app/wiring/make_tls.h"
+#include "base/assert.h"
 #include "base/file_system.h"
 #include "broker/log/log_broker.h"
 #include "broker/memory/memory_broker.h"
@@ -61,6 +63,8 @@ struct Service::Parts {
   base::Result<void> make_data();
   base::Result<void> make_identity();
   base::Result<void> make_broker();
+  base::Result<void> open_stores();
+  base::Result<void> open_files();
   base::Result<void> make_ingest();
   base::Result<std::unique_ptr<dispatch::Receiver>> make_receiver(ReceiverConfig const& config);
   base::Result<void> make_dispatcher();
@@ -124,6 +128,33 @@ base::Result<void> Service::Parts::make_broker() {
   return {};
 }
 
+base::Result<void> Service::Parts::open_stores() {
+  for (auto const& receiver : config.receivers) {
+    if (receiver.type != "documents") continue;
+    auto path = receiver.path;
+    if (path.empty()) {
+      HEADRACE_TRY_VOID(base::real_file_system().make_directories(data->file("documents")));
+      path = data->file(fmt::format("documents/{}.db", receiver.name));
+    }
+    HEADRACE_TRY(auto store, documents::open_sqlite_documents(path, {}));
+    archives.push_back({.receiver = receiver.name, .documents = store.get()});
+    stores.push_back(std::move(store));
+  }
+  return {};
+}
+
+// What waits for the disk and for nothing of each other, side by side. The first error is told.
+base::Result<void> Service::Parts::open_files() {
+  auto opened = std::async(std::launch::async, [this] { return open_stores(); });
+  auto made = std::async(std::launch::async, [this] { return make_broker(); });
+  auto const identity_made = make_identity();
+  auto const broker_made = made.get();
+  auto const stores_opened = opened.get();
+  HEADRACE_TRY_VOID(identity_made);
+  HEADRACE_TRY_VOID(broker_made);
+  return stores_opened;
+}
+
 base::Result<void> Service::Parts::make_ingest() {
   ingest::Config ingest_config;
   ingest_config.limits = config.limits;
@@ -161,15 +192,11 @@ void Service::Parts::make_live() {
 base::Result<std::unique_ptr<dispatch::Receiver>> Service::Parts::make_receiver(
     ReceiverConfig const& receiver) {
   if (receiver.type == "live") return live->make_receiver();
-  auto path = receiver.path;
-  if (path.empty()) {
-    HEADRACE_TRY_VOID(base::real_file_system().make_directories(data->file("documents")));
-    path = data->file(fmt::format("documents/{}.db", receiver.name));
-  }
-  HEADRACE_TRY(auto store, documents::open_sqlite_documents(path, {}));
-  archives.push_back({.receiver = receiver.name, .documents = store.get()});
-  stores.push_back(std::move(store));
-  return receivers::documents::make_documents_receiver(receiver.name, *stores.back());
+  auto const at = std::find_if(archives.begin(), archives.end(),
+                               [&](api::Archive const& a) { return a.receiver == receiver.name; });
+  HEADRACE_ASSERT(at != archives.end(), "a receiver of documents without its store");
+  return receivers::documents::make_documents_receiver(
+      receiver.name, *stores[static_cast<std::size_t>(at - archives.begin())]);
 }
 
 base::Result<void> Service::Parts::make_dispatcher() {
@@ -295,13 +322,13 @@ void Service::Parts::await_receivers() {
 
 base::Result<void> Service::Parts::start() {
   HEADRACE_TRY_VOID(make_data());
-  HEADRACE_TRY_VOID(make_identity());
   threads = std::make_unique<net::IoThreads>(static_cast<unsigned>(config.threads));
   if (options.users_only) {
+    HEADRACE_TRY_VOID(make_identity());
     threads->start();
     return make_server();
   }
-  HEADRACE_TRY_VOID(make_broker());
+  HEADRACE_TRY_VOID(open_files());
   threads->start();
   HEADRACE_TRY_VOID(make_ingest());
   make_live();

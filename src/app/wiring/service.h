@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Service: everything that `headrace serve` runs, made in order by one make function a module,
 //          stopped in reverse.
-//   Start:   data directory, identity, io threads, broker, ingest, stores, live feed, dispatch,
+//   Start:   data directory; identity, stores and broker side by side; ingest, live feed, dispatch,
 //            api, server, demo agent.
 //   Stop:    agent, listeners and connections (what was accepted is settled and answered),
 //            questions, dispatch, broker, ingest,
