@@ -327,6 +327,34 @@ TEST_P(BrokerContract, WhatIsHeldIsKeptAndAppendsAreOverloadedInstead) {
   EXPECT_EQ(reads.front().sequence, 1u);
 }
 
+TEST_P(BrokerContract, AFailedTicketLeavesNoGap) {
+  subject_ = GetParam().make(1u << 20);
+  TopicPartition const tp{topic("a"), 0};
+  std::vector<Assignment> const durable{{tp, broker().begin(tp)}};
+  broker().hold("archive", durable);
+  auto const appender = broker().make_appender(nullptr);
+  Ticket last = 0;
+  for (std::uint64_t i = 1; i <= 120; ++i) {
+    auto const ticket = appender->append(tp, make_record({.sequence = i, .body_bytes = 20'000}));
+    if (!ticket) break;
+    EXPECT_EQ(*ticket, i) << "nothing is taken after a refusal";
+    last = *ticket;
+  }
+  broker().stop();
+  auto const progress = appender->poll();
+  EXPECT_EQ(progress.settled, last);
+  auto const lost = progress.failed.empty() ? last + 1 : progress.failed.front().first;
+  auto next = lost;
+  for (auto const& f : progress.failed) {
+    EXPECT_EQ(f.first, next);
+    next = f.last + 1;
+  }
+  EXPECT_EQ(next, last + 1) << "nothing after a failed one is settled";
+  auto const reads = read(tp);
+  ASSERT_EQ(reads.size(), lost - 1);
+  for (std::size_t i = 0; i < reads.size(); ++i) EXPECT_EQ(reads[i].sequence, i + 1);
+}
+
 TEST_P(BrokerContract, WhatFellOffIsCountedForTheReaderThatMissedIt) {
   subject_ = GetParam().make(1u << 20);
   TopicPartition const tp{topic("a"), 0};

@@ -127,6 +127,46 @@ TEST_F(LogFaults, AFullDiskRefusesAndHealsByItself) {
   EXPECT_EQ(all().back(), 1000u);
 }
 
+TEST_F(LogFaults, AfterAFailedTicketEverythingFailsUntilAPollHasReportedIt) {
+  options_.group_bytes_max = 40'000;
+  ASSERT_TRUE(open());
+  auto const append = [&](std::uint64_t sequence) {
+    return appender_->append(tp_, make_record({.sequence = sequence, .body_bytes = 30'000}));
+  };
+  auto const other = broker_->make_appender(nullptr);
+  fs_.set_disk_bytes(fs_.used_bytes());
+  std::uint64_t sequence = 0;
+  while (sequence < 100 && append(++sequence)) {
+  }
+  // All of these wait; the first steps find no room, later ones would.
+  broker_->step();
+  broker_->step();
+  ASSERT_TRUE(broker_->stats().disk_full);
+  fs_.set_disk_bytes(1u << 30);
+  clock_.advance(std::chrono::seconds(1));
+  broker_->step();
+  ASSERT_FALSE(broker_->stats().disk_full);
+  auto const between = append(1000);
+  ASSERT_FALSE(between.has_value()) << "the failure was not reported yet";
+  EXPECT_EQ(between.error().code, base::ErrorCode::kOverloaded);
+  EXPECT_TRUE(other->append(tp_, make_record({.sequence = 5000})).has_value()) << "others go on";
+  broker_->step();
+  auto const progress = appender_->poll();
+  ASSERT_FALSE(progress.failed.empty());
+  auto const first = progress.failed.front().first;
+  auto next = first;
+  for (auto const& f : progress.failed) {
+    EXPECT_EQ(f.first, next) << "one after the other";
+    next = f.last + 1;
+  }
+  EXPECT_EQ(next, progress.settled + 1) << "up to the last";
+  EXPECT_EQ(put(2000), std::nullopt);
+  auto const read = all();
+  EXPECT_EQ(read.size(), first - 1 + 2);
+  EXPECT_EQ(read.back(), 2000u);
+  EXPECT_EQ(appender_->unsettled_bytes(), 0u);
+}
+
 TEST_F(LogFaults, ATornTailIsCut) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     ASSERT_TRUE(open());

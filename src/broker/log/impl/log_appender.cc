@@ -105,6 +105,7 @@ base::Result<Ticket> LogAppender::append(TopicPartition to, base::Bytes record) 
     std::lock_guard const lock(state_->mutex);
     // Under the lock, so that the last round before the end sees everything that was taken.
     if (auto refusal = signal_.refusal()) return std::move(*refusal);
+    if (!state_->failed.empty()) return state_->failed.back().error;  // no gaps: poll first
     // A record larger than the bound is taken when nothing else waits.
     if (state_->unsettled_bytes > 0 && state_->unsettled_bytes + bytes > unsettled_bytes_max_) {
       return base::Error{base::ErrorCode::kOverloaded,

@@ -183,15 +183,25 @@ void LogWriter::settle(std::vector<Taken>& taken) {
   }
 }
 
+void LogWriter::fail_chunk(AppenderState& from, Chunk const& chunk, base::Error const& error) {
+  signal_.taken(chunk.entry_bytes());
+  from.unsettled_bytes -= chunk.entry_bytes();
+  from.settled_to = std::max(from.settled_to, chunk.last());
+  from.failed.push_back({chunk.first, chunk.last(), error});
+  if (from.wake != nullptr) from.wake();
+}
+
+// With a record fails everything that its appender was given after it: no gaps. What comes later
+// is refused by the appender until a poll has reported the failure.
 void LogWriter::fail(std::vector<Taken>& taken, base::Error const& error) {
   for (auto& t : taken) {
-    auto const bytes = t.chunk.entry_bytes();
-    signal_.taken(bytes);
     std::lock_guard const lock(t.from->mutex);
-    t.from->unsettled_bytes -= bytes;
-    t.from->settled_to = t.chunk.last();
-    t.from->failed.push_back({t.chunk.first, t.chunk.last(), error});
-    if (t.from->wake != nullptr) t.from->wake();
+    fail_chunk(*t.from, t.chunk, error);
+  }
+  for (auto& t : taken) {
+    std::lock_guard const lock(t.from->mutex);
+    for (auto const& chunk : t.from->pending) fail_chunk(*t.from, chunk, error);
+    t.from->pending.clear();
   }
 }
 

@@ -67,6 +67,7 @@ class LogWriter {
   base::Result<void> sync();
   void settle(std::vector<Taken>& taken);
   void fail(std::vector<Taken>& taken, base::Error const& error);
+  void fail_chunk(AppenderState& from, Chunk const& chunk, base::Error const& error);
   void note_error(base::Error const& error);
   void fence(base::Error const& error);
   // Segments.
