@@ -234,8 +234,8 @@ base::Result<Chain> mend_chain(std::string const& directory, base::FileSystem& f
     auto const before = chain.links[i].header.previous_number;
     if (before == chain.links[i - 1].number || removed.contains(before)) continue;
     gone.insert(before);
-    report.notes.push_back(fmt::format(
-        "{}: missing; the log goes on without its records", directory + "/" + segment_name(before)));
+    report.notes.push_back(fmt::format("{}: missing; the log goes on without its records",
+                                       directory + "/" + segment_name(before)));
   }
   removed.insert(gone.begin(), gone.end());
   HEADRACE_TRY_VOID(note_gone(directory, files, gone));

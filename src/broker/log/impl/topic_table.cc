@@ -105,8 +105,7 @@ base::Result<bool> TopicTable::restore() {
   if (loaded.error().code != base::ErrorCode::kCorrupt) return loaded.error();
   auto const copy = path_ + std::string(kCopySuffix);
   auto const bytes = base::read_file(files_, copy);
-  auto const topics =
-      bytes ? parse(*bytes, copy) : base::Result<std::vector<Topic>>(bytes.error());
+  auto const topics = bytes ? parse(*bytes, copy) : base::Result<std::vector<Topic>>(bytes.error());
   if (!topics) {
     return base::Error{base::ErrorCode::kCorrupt,
                        fmt::format("{}: missing or damaged, and so is its copy ({}); this cannot "
