@@ -76,6 +76,9 @@ void ListenSocket::on_readable() {
   want_read();
 }
 
+ServerThread::ServerThread(HttpServer::Impl& server, IoThread& thread)
+    : counters(server.options.receiving_bytes_max), server_(server), thread_(thread) {}
+
 void ServerThread::add(int fd, SocketAddress const& peer, std::uint32_t listener) {
   auto& state = *server_.listeners[listener];
   auto tls = state.tls ? TlsEngine::server(*state.tls) : nullptr;

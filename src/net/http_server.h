@@ -114,6 +114,9 @@ struct HttpServerOptions {
   // of its body. Not asked for WebSocket upgrades: the acceptor decides there.
   AuthorizeHook authorize = {};
   std::size_t body_bytes_before_auth_max = 256u << 10;
+  // Of bodies and WebSocket messages that are still coming in, over all connections of one io
+  // thread: who holds more than 64 KiB when it is passed gets 503, or the close code 1013.
+  std::size_t receiving_bytes_max = 128u << 20;
   std::size_t header_bytes_max =
       16u << 10;  // request line and all headers; more is 431 (414 when the target alone is)
   std::size_t header_count_max = 100;

@@ -157,6 +157,32 @@ std::vector<RefusedCase> refused_cases() {
   };
 }
 
+TEST_F(HttpServerTest, UnfinishedBodiesOfManyAreBoundedTogether) {
+  HttpServerOptions options;
+  options.receiving_bytes_max = 200'000;
+  make(std::move(options));
+  start();
+  auto const part =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n" + std::string(90'000, 'x');
+  std::vector<TestPeer> peers;
+  for (int i = 0; i < 8; ++i) {  // 90 KB each: at most two an io thread
+    peers.push_back(peer());
+    peers.back().send(part);
+  }
+  for (auto& p : peers) p.send(std::string(9'999, 'x'));
+  int refused = 0, served = 0;
+  for (auto& p : peers) {
+    auto const answer = p.read_until("\r\n\r\n");
+    refused += answer.starts_with("HTTP/1.1 503") && answer.find("Retry-After: 1") != answer.npos;
+    served += answer.starts_with("HTTP/1.1 200");
+  }
+  EXPECT_EQ(refused + served, 8);
+  EXPECT_GE(served, 2);
+  auto p = peer();  // nothing is counted any more
+  p.send(part + std::string(9'999, 'x'));
+  EXPECT_TRUE(p.read_until("\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
 TEST_F(HttpServerTest, RefusesPrecisely) {
   HttpServerOptions options;
   options.header_bytes_max = 1000;

@@ -78,8 +78,9 @@ class WebSocketTest : public ::testing::Test {
   }
 
   void start(WebSocketOptions options = {}, std::optional<TlsFiles> tls = {}) {
-    server_ = std::make_unique<HttpServer>(threads_,
-                                           HttpServerOptions{.listeners = {Listener{.tls = tls}}});
+    server_ = std::make_unique<HttpServer>(
+        threads_, HttpServerOptions{.listeners = {Listener{.tls = tls}},
+                                    .receiving_bytes_max = receiving_bytes_max_});
     server_->websocket(
         "/ws", [this, options](Request const& q, IoThread&) -> std::variant<Response, Accepted> {
           if (q.parameter("token") != "good")
@@ -123,6 +124,7 @@ class WebSocketTest : public ::testing::Test {
   std::function<void(WebSocket&, std::string_view)> on_text_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<WebSocketClient> client_;
+  std::size_t receiving_bytes_max_ = 128u << 20;
   std::uint16_t port_ = 0;
 };
 
@@ -404,6 +406,25 @@ TEST_F(WebSocketTest, TheBoundOfMessagesCanBeRaisedFromTheNextFrameOn) {
   auto unknown = raw(frame(1, std::string(300, 'x')).substr(0, 8));
   EXPECT_EQ(seen_.next(), "open ");
   EXPECT_EQ(seen_.next().substr(0, 11), "closed 1009");
+}
+
+TEST_F(WebSocketTest, UnfinishedMessagesOfManyAreBoundedTogether) {
+  receiving_bytes_max_ = 1u << 20;
+  start();
+  auto const unfinished = frame(2, std::string(300'000, 'x')).substr(0, 290'000);
+  std::vector<TestPeer> peers;
+  for (int i = 0; i < 3; ++i) peers.push_back(raw());
+  for (auto& p : peers) p.send(unfinished);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(seen_.next(), "open ");
+  std::vector<TestPeer> more;  // of two io threads, one must have too much by now
+  for (int i = 0; i < 6; ++i) more.push_back(raw());
+  for (auto& p : more) p.send(unfinished);
+  std::string said;
+  while (said.substr(0, 6) != "closed" && said != "(nothing came)") said = seen_.next();
+  EXPECT_EQ(said.substr(0, 11), "closed 1013");
+  auto small = raw(frame(1, "small"));  // who sends little is served all the same
+  while (said != "text small" && said != "(nothing came)") said = seen_.next();
+  EXPECT_EQ(said, "text small");
 }
 
 TEST_F(WebSocketTest, AClientThatIsDestroyedHearsNothing) {

@@ -35,6 +35,7 @@ HttpConnection::HttpConnection(Connection& connection, HttpServerOptions const& 
       router_(router),
       counters_(counters),
       parser_(HttpRole::kRequest, {options.header_bytes_max, options.header_count_max}),
+      receiving_(&counters.receiving),
       local_port_(local_port) {
   set_phase(Phase::kFirst);
 }
@@ -248,6 +249,11 @@ void HttpConnection::accept_body(std::span<char> piece) {
     whole_body_ = piece;
   } else {
     body_.append(piece.data(), piece.size());
+    if (receiving_.hold(body_.size())) return;
+    body_.release();
+    receiving_.release();
+    refuse_now(error_response(
+        base::Error{base::ErrorCode::kOverloaded, "too much is being received; try again"}));
   }
 }
 
@@ -276,6 +282,7 @@ void HttpConnection::call_handler(std::span<char> body) {
   request_.body = body.empty() ? std::span<char>(nothing, 0) : body;
   route_->handler(request_, Responder(this, exchange_));
   body_.release();
+  receiving_.release();
 }
 
 std::optional<Response> HttpConnection::unpack_body(std::span<char>& body, PaddedBuffer& unpacked) {
@@ -338,7 +345,8 @@ void HttpConnection::upgrade(std::span<char>& bytes) {
   upgraded_ = true;
   timer_.cancel();
   auto socket = std::make_unique<WebSocketConnection>(
-      connection_, WebSocketRole::kServer, std::move(accepted), &counters_.websockets_open);
+      connection_, WebSocketRole::kServer, std::move(accepted), &counters_.websockets_open,
+      &counters_.receiving);
   auto& opened = *socket;
   connection_.become(std::move(socket), {});
   opened.open();
@@ -408,6 +416,7 @@ void HttpConnection::on_stopping() {
 void HttpConnection::on_closed(std::string_view) {
   gone_ = true;
   timer_.cancel();
+  receiving_.release();
   drained_call_ = nullptr;
   if (auto const call = std::exchange(closed_call_, nullptr)) call();
 }

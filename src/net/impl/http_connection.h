@@ -14,13 +14,16 @@
 #include "net/impl/connection.h"
 #include "net/impl/http_parser.h"
 #include "net/impl/http_writer.h"
+#include "net/impl/receiving_budget.h"
 #include "net/impl/router.h"
 
 namespace headrace::net {
 
 struct ServerCounters {
+  explicit ServerCounters(std::size_t receiving_bytes_max) : receiving(receiving_bytes_max) {}
   std::atomic<std::uint64_t> requests{0}, responses_4xx{0}, responses_5xx{0}, timeouts{0};
   std::atomic<std::uint64_t> websockets_open{0}, websockets{0};
+  ReceivingBudget receiving;
 };
 
 class HttpConnection final : public Protocol {
@@ -90,7 +93,8 @@ class HttpConnection final : public Protocol {
   Route const* route_ = nullptr;
   std::optional<Response> refusal_;  // of the request whose body is being read off
   PaddedBuffer body_;                // of a body that came in pieces
-  std::span<char> whole_body_;       // of one that came whole, where it lies
+  ReceivingShare receiving_;
+  std::span<char> whole_body_;  // of one that came whole, where it lies
   std::size_t body_bytes_max_ = 0;
   std::uint64_t body_received_ = 0;
   PaddedBuffer held_;  // pipelined bytes while a request is handled

@@ -50,7 +50,7 @@ struct ListenerState {
 // be read from any.
 class ServerThread final : public ConnectionOwner {
  public:
-  ServerThread(HttpServer::Impl& server, IoThread& thread) : server_(server), thread_(thread) {}
+  ServerThread(HttpServer::Impl& server, IoThread& thread);
   void add(int fd, SocketAddress const& peer, std::uint32_t listener);
   void on_gone(Connection& connection) override;
   void begin_stop();

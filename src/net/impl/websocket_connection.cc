@@ -32,11 +32,13 @@ std::uint32_t next_mask(std::uint64_t& state) {
 }  // namespace
 
 WebSocketConnection::WebSocketConnection(Connection& connection, WebSocketRole role,
-                                         Accepted accepted, std::atomic<std::uint64_t>* open_count)
+                                         Accepted accepted, std::atomic<std::uint64_t>* open_count,
+                                         ReceivingBudget* budget)
     : connection_(connection),
       handler_(std::move(accepted.handler)),
       options_(accepted.options),
       reader_(role),
+      receiving_(budget),
       subprotocol_(std::move(accepted.subprotocol)),
       last_byte_(connection.thread().now()),
       open_count_(open_count),
@@ -67,9 +69,22 @@ void WebSocketConnection::on_bytes(std::span<char> bytes) {
   pinged_ = false;
   if (!held_.empty()) {
     held_.append(bytes.data(), bytes.size());
-    return;
+  } else {
+    read_frames(bytes);
   }
-  read_frames(bytes);
+  account();
+}
+
+void WebSocketConnection::account() {
+  if (state_ == State::kClosed) return receiving_.release();
+  if (receiving_.hold(reader_.kept_bytes() + held_.size())) return;
+  constexpr std::string_view kWhy = "too much is being received; try again";
+  if (state_ == State::kOpen)
+    send_frame(opcode::kClose, close_payload(CloseCode::kTryAgainLater, kWhy));
+  connection_.close_when_sent();
+  tell_closed(CloseCode::kTryAgainLater, kWhy);
+  reader_ = FrameReader(client_ ? WebSocketRole::kClient : WebSocketRole::kServer);
+  receiving_.release();
 }
 
 // Delivers all whole frames; what is left when the handler pauses is kept.
@@ -183,6 +198,7 @@ void WebSocketConnection::resume_reading() {
     connection_.within([&] {
       auto held = std::exchange(held_, {});
       read_frames(held.span());
+      account();
     });
   });
 }
@@ -197,6 +213,7 @@ void WebSocketConnection::on_drained() {
 
 void WebSocketConnection::on_closed(std::string_view why) {
   timer_.cancel();
+  receiving_.release();
   if (open_count_ != nullptr) open_count_->fetch_sub(1, std::memory_order_relaxed);
   if (state_ == State::kClosed) return;
   tell_closed(state_ == State::kClosing ? our_code_ : CloseCode::kAbnormal, why);

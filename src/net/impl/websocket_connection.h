@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "net/impl/connection.h"
+#include "net/impl/receiving_budget.h"
 #include "net/impl/websocket_codec.h"
 #include "net/websocket.h"
 
@@ -18,7 +19,7 @@ namespace headrace::net {
 class WebSocketConnection final : public Protocol, public WebSocket {
  public:
   WebSocketConnection(Connection& connection, WebSocketRole role, Accepted accepted,
-                      std::atomic<std::uint64_t>* open_count);
+                      std::atomic<std::uint64_t>* open_count, ReceivingBudget* budget = nullptr);
   ~WebSocketConnection() override;
   // After the connection has become this.
   void open();
@@ -54,6 +55,7 @@ class WebSocketConnection final : public Protocol, public WebSocket {
   bool send(std::uint8_t op, std::string_view payload);
   void send_frame(std::uint8_t op, std::string_view payload);
   void read_frames(std::span<char> bytes);
+  void account();
   bool take(FrameEvent event);
   void peer_closes(CloseCode code, std::string_view reason);
   void tell_closed(CloseCode code, std::string_view reason);
@@ -65,6 +67,7 @@ class WebSocketConnection final : public Protocol, public WebSocket {
   WebSocketOptions options_;
   FrameReader reader_;
   PaddedBuffer held_;  // bytes not looked at because reading was paused
+  ReceivingShare receiving_;
   std::string subprotocol_;
   Timer timer_ = Timer::calling<&WebSocketConnection::on_timer>(this);
   std::chrono::steady_clock::time_point last_byte_;
