@@ -85,8 +85,7 @@ base::Result<Question> read_question(net::RequestHead const& head, Context const
   Question question;
   HEADRACE_TRY(auto const receiver, parameters.text("receiver"));
   HEADRACE_TRY(question.archive, find_archive(context, receiver));
-  HEADRACE_TRY_VOID(
-      read_query(parameters, context.deps.ingest.types(), question.query));
+  HEADRACE_TRY_VOID(read_query(parameters, context.deps.ingest.types(), question.query));
   question.fresh_wait = context.options.fresh_wait;
   HEADRACE_TRY(auto const wait, parameters.one("wait"));
   if (wait) {

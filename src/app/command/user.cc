@@ -60,8 +60,7 @@ base::Result<void> list(CommandLine const& line, Remote& remote) {
       auto const expires = text_of(token, "expires");
       fmt::print("{:<16} {:<7}  since {}{}\n", text_of(token, "id"),
                  text_of(token, "revoked") == "true" ? "revoked" : "good",
-                 text_of(token, "created"),
-                 expires == "null" ? "" : "  until " + expires);
+                 text_of(token, "created"), expires == "null" ? "" : "  until " + expires);
     });
   return remote.each(std::string(kUsers), "users", 0, [](codec::json::Value user) {
     fmt::print("{:<24} {:<7} {:<7} {:>3} tokens  since {}\n", text_of(user, "name"),

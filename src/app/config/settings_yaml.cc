@@ -179,8 +179,9 @@ void Settings::add_yaml(std::string const& text, std::string const& file,
     YamlWalk(*this, file, true, problems).walk(documents.front(), "");
   } catch (YAML::Exception const& error) {
     auto const& mark = error.mark;
-    auto const* const quote =
-        text.find("${") == std::string::npos ? "" : " (within { } and [ ] write '${NAME}' in quotes)";
+    auto const* const quote = text.find("${") == std::string::npos
+                                  ? ""
+                                  : " (within { } and [ ] write '${NAME}' in quotes)";
     problems.push_back(
         {{file, mark.line + 1, mark.column + 1}, fmt::format("not YAML: {}{}", error.msg, quote)});
   }
@@ -215,8 +216,9 @@ void Settings::add_override(std::string_view assignment, std::vector<Problem>& p
   for (auto const& name : split(path, '.')) {
     auto const next = join(group, name);
     if (find_key(group)) {
-      problems.push_back({origin, fmt::format("unknown key '{}'; '{}' is a value, nothing is below it",
-                                              path, group)});
+      problems.push_back(
+          {origin,
+           fmt::format("unknown key '{}'; '{}' is a value, nothing is below it", path, group)});
       return;
     }
     if (name.empty() || (!find_key(next) && !is_group(next))) {

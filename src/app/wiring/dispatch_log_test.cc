@@ -98,9 +98,8 @@ class DispatchOverLog : public ::testing::Test {
 
   // So that it finds the log as it was left.
   bool started() {
-    return eventually([this] {
-      return dispatcher_->status("r")->state != dispatch::ReceiverState::kStarting;
-    });
+    return eventually(
+        [this] { return dispatcher_->status("r")->state != dispatch::ReceiverState::kStarting; });
   }
   bool settled() {
     return dispatcher_->wait_applied("r", dispatcher_->ends("r").value(), soon()).value();
