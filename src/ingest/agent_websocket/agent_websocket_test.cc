@@ -519,12 +519,11 @@ TEST_F(AgentWebSocketTest, AResumedSessionLosesAndDoublesNothing) {
   b->receive_until_ack(5);
   EXPECT_EQ(sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
   // What the server knows to be settled is not even appended again.
-  auto const before = stored().size();
   auto c = agent();
   EXPECT_TRUE(contains(c->greet(), R"("last_sequence":5)"));
-  c->send(R"({"seq":4,"type":"system_metrics","messages":[{"body":{"n":4}},{"body":{"n":5}}]})");
+  c->send(R"({"seq":4,"type":"system_metrics","messages":[{"body":"again"},{"body":"again"}]})");
   EXPECT_EQ(c->receive(), Agent::ack(5));
-  EXPECT_EQ(stored().size(), before);
+  for (auto const& message : stored()) EXPECT_NE(message.body, R"("again")");
 }
 
 TEST_F(AgentWebSocketTest, AfterAServerRestartRepeatsAreDroppedByReaders) {
