@@ -104,8 +104,8 @@ class Mender {
                                                          scan.damage.front().expected};
     }
     report.records_lost = lost(link, report.records_kept);
-    (void)files_.remove(directory_ + "/" + index_name(link.number));
     HEADRACE_TRY_VOID(exchange(from, fresh, kept));
+    HEADRACE_TRY_VOID(drop_index(link.number));
     return report;
   }
 
@@ -135,6 +135,13 @@ class Mender {
     return RepairReport::Segment{from, kept, 0, std::nullopt, 0};
   }
 
+  // An index that counts records that are no longer there.
+  base::Result<void> drop_index(std::uint64_t number) {
+    auto const dropped = files_.remove(directory_ + "/" + index_name(number));
+    if (!dropped && dropped.error().code != base::ErrorCode::kNotFound) return dropped.error();
+    return files_.sync_directory(directory_);
+  }
+
  private:
   // A free name in damaged/.
   base::Result<std::string> place_aside(std::string const& name) {
@@ -149,9 +156,14 @@ class Mender {
 
   base::Result<void> exchange(std::string const& from, std::string const& fresh,
                               std::string const& kept) {
-    HEADRACE_TRY_VOID(files_.rename(from, kept));
-    HEADRACE_TRY_VOID(files_.rename(fresh, from));
+    HEADRACE_TRY(auto const in, files_.open(from, {}));
+    HEADRACE_TRY(auto const bytes, in->size());
+    HEADRACE_TRY_VOID(copy(from, kept, bytes));
+    HEADRACE_TRY(auto const out, files_.open(kept, {.write = true}));
+    HEADRACE_TRY_VOID(out->truncate(bytes));
+    HEADRACE_TRY_VOID(out->sync_data());
     HEADRACE_TRY_VOID(files_.sync_directory(directory_ + "/damaged"));
+    HEADRACE_TRY_VOID(files_.rename(fresh, from));  // at no time is there none
     return files_.sync_directory(directory_);
   }
 
@@ -206,12 +218,43 @@ base::Result<void> note_gone(std::string const& directory, base::FileSystem& fil
   return base::replace_file(files, path, base::as_bytes(encode_removed(state)));
 }
 
+constexpr std::string_view kMisnamed = "misnamed-";
+
+// Files that carry each other's names get their own back; one whose name is taken stays.
+base::Result<void> mend_names(std::string const& directory, base::FileSystem& files,
+                              RepairReport& report) {
+  HEADRACE_TRY(auto names, files.list(directory));
+  for (auto const& name : names) {
+    auto const number = number_in(name, ".seg");
+    if (number == 0) continue;
+    auto const header = read_segment_header(files, directory + "/" + name);
+    if (!header || header->number == number) continue;
+    auto const own = directory + "/" + segment_name(header->number);
+    auto const holder = read_segment_header(files, own);
+    if (files.open(own, {}) && (!holder || holder->number == header->number)) continue;
+    auto const aside = directory + "/" + std::string(kMisnamed) + segment_name(header->number);
+    if (files.open(aside, {})) continue;
+    HEADRACE_TRY_VOID(end_incarnation(files, directory));
+    HEADRACE_TRY_VOID(files.rename(directory + "/" + name, aside));
+  }
+  HEADRACE_TRY_VOID(files.sync_directory(directory));
+  HEADRACE_TRY(names, files.list(directory));
+  for (auto const& name : names) {
+    if (!name.starts_with(kMisnamed)) continue;
+    auto const own = directory + "/" + name.substr(kMisnamed.size());
+    if (files.open(own, {})) continue;
+    HEADRACE_TRY_VOID(files.rename(directory + "/" + name, own));
+    report.notes.push_back(own + ": had another segment's name; named as its header says");
+  }
+  return files.sync_directory(directory);
+}
+
 // Headers and gaps: afterwards every segment that is there has a good header, and the chain holds.
 base::Result<Chain> mend_chain(std::string const& directory, base::FileSystem& files,
                                Directory const& found, Mender& mender, RepairReport& report) {
   std::set<std::uint64_t> gone;
   for (auto const& d : found.chain.damage) {
-    if (d.byte != 0) continue;
+    if (d.byte != 0 || d.bytes == 0) continue;
     auto const number = number_in(d.file.substr(d.file.rfind('/') + 1), ".seg");
     HEADRACE_TRY(auto const salvaged,
                  salvage_header(files, directory, found.names, found.removed, number));
@@ -230,13 +273,21 @@ base::Result<Chain> mend_chain(std::string const& directory, base::FileSystem& f
   auto removed = found.removed;
   removed.insert(gone.begin(), gone.end());
   HEADRACE_TRY(auto const chain, read_chain(files, directory, names, removed));
-  for (std::size_t i = 1; i < chain.links.size(); ++i) {
+  auto const missing = [&](std::uint64_t number) {
+    if (removed.contains(number) || !gone.insert(number).second) return;
+    ChainLink link;
+    link.number = number;
+    auto const summary = read_summary(files, directory, link, nullptr);
+    auto const lost = summary ? std::to_string(summary->records) : "an unknown number of";
+    report.notes.push_back(
+        fmt::format("{}: missing; {} records lost", directory + "/" + segment_name(number), lost));
+  };
+  for (std::size_t i = 0; i < chain.links.size(); ++i) {
     auto const before = chain.links[i].header.previous_number;
-    if (before == chain.links[i - 1].number || removed.contains(before)) continue;
-    gone.insert(before);
-    report.notes.push_back(fmt::format("{}: missing; the log goes on without its records",
-                                       directory + "/" + segment_name(before)));
+    if (before != (i == 0 ? 0 : chain.links[i - 1].number)) missing(before);
   }
+  for (auto const& d : chain.damage)
+    if (d.bytes == 0) missing(number_in(d.file.substr(d.file.rfind('/') + 1), ".seg"));
   removed.insert(gone.begin(), gone.end());
   HEADRACE_TRY_VOID(note_gone(directory, files, gone));
   return read_chain(files, directory, names, removed);
@@ -258,6 +309,8 @@ base::Result<CheckReport> verify_log(std::string const& directory, base::FileSys
   CheckReport report;
   HEADRACE_TRY(auto const found, read_directory(directory, files, report.other));
   for (auto const& d : found.chain.damage) report.other.push_back(d);
+  if (std::find(found.names.begin(), found.names.end(), kRepairingName) != found.names.end())
+    report.other.push_back({directory + "/repairing", 0, 0, "a repair was interrupted"});
   for (auto const& link : found.chain.links) {
     SegmentReport s;
     s.file = directory + "/" + segment_name(link.number);
@@ -286,12 +339,16 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
   HEADRACE_TRY(auto const restored, topics.restore());
   if (restored) report.notes.push_back(directory + "/topics: restored from its copy");
   std::vector<Damage> other;
-  HEADRACE_TRY(auto const found, read_directory(directory, files, other));
+  HEADRACE_TRY(auto found, read_directory(directory, files, other));
   if (!other.empty()) {
     return base::Error{
         base::ErrorCode::kCorrupt,
         other.front().file + ": " + other.front().expected + "; this cannot be mended"};
   }
+  auto const marker = directory + "/" + std::string(kRepairingName);
+  HEADRACE_TRY_VOID(base::replace_file(files, marker, base::as_bytes(std::string_view("1\n"))));
+  HEADRACE_TRY_VOID(mend_names(directory, files, report));
+  HEADRACE_TRY(found, read_directory(directory, files, other));
   Mender mender(directory, files);
   HEADRACE_TRY(auto const chain, mend_chain(directory, files, found, mender, report));
   for (auto const& link : chain.links) {
@@ -302,11 +359,18 @@ base::Result<RepairReport> repair_log(std::string const& directory, base::FileSy
                  scan_segment(files, path, end, [&](GroupHeader const& h, base::Bytes g) {
                    return check_records(h, g, s, path);
                  }));
-    if (scan.damage.empty()) continue;
+    if (scan.damage.empty()) {
+      auto const summary = read_summary(files, directory, link, nullptr);
+      if (summary && summary->records != s.records)
+        HEADRACE_TRY_VOID(mender.drop_index(link.number));
+      continue;
+    }
     HEADRACE_TRY_VOID(end_incarnation(files, directory));
     HEADRACE_TRY(auto mended, mender.mend(link, scan.damage, std::max(scan.end, end.value_or(0))));
     report.segments.push_back(std::move(mended));
   }
+  HEADRACE_TRY_VOID(files.remove(marker));
+  HEADRACE_TRY_VOID(files.sync_directory(directory));
   return report;
 }
 

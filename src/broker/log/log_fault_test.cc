@@ -391,6 +391,58 @@ TEST_F(LogFaults, AMissingSegmentIsCorruption) {
   EXPECT_EQ(all().back(), sequence);
 }
 
+// What is missing, shortened or under another's name is refused, reported and mended.
+TEST_F(LogFaults, LostShortenedAndSwappedSegmentsAreRefusedAndMended) {
+  enum class Harm { kFirst, kMiddle, kLast, kShort, kSwap, kInterrupted };
+  for (auto const harm :
+       {Harm::kFirst, Harm::kMiddle, Harm::kLast, Harm::kShort, Harm::kSwap, Harm::kInterrupted}) {
+    SCOPED_TRACE(static_cast<int>(harm));
+    options_.directory = fmt::format("/harm{}", static_cast<int>(harm));
+    auto const name = [&](std::uint64_t n) { return options_.directory + "/" + segment_name(n); };
+    ASSERT_TRUE(open());
+    std::uint64_t sequence = 0;
+    while (broker_->end(tp_).hi < 4) ASSERT_EQ(put(++sequence, 5000), std::nullopt);
+    broker_->stop();
+    drop();
+    if (harm == Harm::kFirst) {
+      ASSERT_TRUE(fs_.remove(name(1)));
+    }
+    if (harm == Harm::kMiddle) {
+      ASSERT_TRUE(fs_.remove(name(2)));
+    }
+    if (harm == Harm::kLast) {
+      ASSERT_TRUE(fs_.remove(name(4)));
+    }
+    if (harm == Harm::kShort) {
+      ASSERT_TRUE((*fs_.open(name(2), {.write = true}))->truncate(22'000));
+    }
+    if (harm == Harm::kSwap) {
+      ASSERT_TRUE(fs_.rename(name(2), "/t"));
+      ASSERT_TRUE(fs_.rename(name(3), name(2)));
+      ASSERT_TRUE(fs_.rename("/t", name(3)));
+    }
+    if (harm == Harm::kInterrupted) {
+      ASSERT_TRUE(base::replace_file(fs_, options_.directory + "/repairing", {}));
+    }
+    auto const refused = open();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kCorrupt) << refused.error().context;
+    EXPECT_FALSE(verify_log(options_.directory, fs_)->good());
+    auto const repaired = repair_log(options_.directory, fs_);
+    ASSERT_TRUE(repaired.has_value()) << base::to_string(repaired.error());
+    EXPECT_EQ(to_string(*repaired).find("unknown number"), std::string::npos)
+        << to_string(*repaired);
+    auto const report = verify_log(options_.directory, fs_);
+    EXPECT_TRUE(report->good()) << to_string(*report);
+    auto const opened = open();
+    ASSERT_TRUE(opened) << opened.error().context;
+    bool const whole = harm == Harm::kSwap || harm == Harm::kInterrupted;
+    EXPECT_EQ(all().size() == sequence, whole);
+    EXPECT_GT(all().size(), 0u);
+    drop();
+  }
+}
+
 TEST_F(LogFaults, AMissingOrDamagedIndexIsRebuilt) {
   ASSERT_TRUE(open());
   std::uint64_t sequence = 0;

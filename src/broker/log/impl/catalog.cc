@@ -162,7 +162,10 @@ RemovedState Catalog::removed_after(std::vector<std::uint64_t> const& numbers) c
   for (auto const& [number, s] : segments_) {
     if (std::find(numbers.begin(), numbers.end(), number) != numbers.end()) continue;
     // Below the oldest that stays, a gap needs no explanation.
-    state.numbers.erase(state.numbers.begin(), state.numbers.lower_bound(number));
+    // The last one before the oldest kept stays: its header names it.
+    auto keep = state.numbers.lower_bound(number);
+    if (keep != state.numbers.begin()) --keep;
+    state.numbers.erase(state.numbers.begin(), keep);
     for (auto const n : numbers) {
       if (n < number) state.numbers.insert(n);  // until their files are gone
     }

@@ -33,10 +33,15 @@ class Recovery {
 
   base::Result<Recovered> run() {
     HEADRACE_TRY(auto names, files_.list(directory_));
+    if (std::find(names.begin(), names.end(), kRepairingName) != names.end()) {
+      return base::Error{base::ErrorCode::kCorrupt,
+                         path(std::string(kRepairingName)) +
+                             ": a repair was interrupted; run `headrace log repair` again"};
+    }
     HEADRACE_TRY(auto removed, load_removed(files_, path("removed")));
-    HEADRACE_TRY_VOID(clean(names, removed));
     HEADRACE_TRY(auto const chain, read_chain(files_, directory_, names, removed.numbers));
     if (!chain.damage.empty()) return corrupt(chain.damage.front());
+    HEADRACE_TRY_VOID(clean(names, removed));
     for (auto const n : removed.numbers) out_.last_number = std::max(out_.last_number, n);
     for (auto const& [tp, total] : removed.totals)
       out_.last_number = std::max(out_.last_number, total.end.hi);
@@ -55,9 +60,7 @@ class Recovery {
       auto const segment = number_in(name, ".seg");
       auto const index = number_in(name, ".idx");
       bool const gone = removed.numbers.contains(segment) || removed.numbers.contains(index);
-      bool const alone =
-          index != 0 && !std::binary_search(segments.begin(), segments.end(), segment_name(index));
-      if (gone || alone || name.ends_with(".new")) {
+      if (gone || name.ends_with(".new")) {
         HEADRACE_TRY_VOID(files_.remove(path(name)));
         std::erase(names, name);
       } else if (is_spare(name)) {
@@ -193,6 +196,23 @@ base::Result<Recovered> recover(base::FileSystem& files, std::string const& dire
   return Recovery(files, directory, catalog).run();
 }
 
+// Indexes whose segment is not there.
+static void note_lone_indexes(base::FileSystem& files, std::string const& directory,
+                              std::vector<std::string> const& names,
+                              std::set<std::uint64_t> const& removed, Chain& chain) {
+  for (auto const& name : names) {
+    ChainLink link;
+    link.number = number_in(name, ".idx");
+    if (link.number == 0 || removed.contains(link.number)) continue;
+    auto const segment = segment_name(link.number);
+    if (std::find(names.begin(), names.end(), segment) != names.end()) continue;
+    auto const summary = read_summary(files, directory, link, nullptr);
+    auto const counted = summary ? fmt::format("{} records", summary->records) : "a segment";
+    chain.damage.push_back({directory + "/" + segment, 0, 0,
+                            fmt::format("missing; its index is there; expected {}", counted)});
+  }
+}
+
 base::Result<Chain> read_chain(base::FileSystem& files, std::string const& directory,
                                std::vector<std::string> const& names,
                                std::set<std::uint64_t> const& removed) {
@@ -210,7 +230,11 @@ base::Result<Chain> read_chain(base::FileSystem& files, std::string const& direc
                   : header.error().context});
       continue;
     }
-    if (!chain.links.empty()) {
+    auto const before = header->previous_number;
+    if (chain.links.empty() && before != 0 && !removed.contains(before)) {
+      chain.damage.push_back(
+          {path, 32, 8, fmt::format("it follows {}, which is missing", segment_name(before))});
+    } else if (!chain.links.empty()) {
       auto& previous = chain.links.back();
       if (header->previous_number == previous.number) {
         previous.sealed_end = header->previous_end;
@@ -223,6 +247,7 @@ base::Result<Chain> read_chain(base::FileSystem& files, std::string const& direc
     chain.links.push_back({number, *header, std::nullopt, false});
   }
   if (!chain.links.empty()) chain.links.back().last = true;
+  note_lone_indexes(files, directory, names, removed, chain);
   return chain;
 }
 

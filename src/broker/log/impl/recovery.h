@@ -20,6 +20,9 @@ base::Result<void> open_format(base::FileSystem& files, std::string const& direc
 base::Result<Recovered> recover(base::FileSystem& files, std::string const& directory,
                                 Catalog& catalog);
 
+// There while a repair works: a log that has it is not opened.
+inline constexpr std::string_view kRepairingName = "repairing";
+
 // The segments in the order of their numbers, with what the next one says about the end of each.
 struct ChainLink {
   std::uint64_t number = 0;
