@@ -31,7 +31,7 @@ struct Kept {
   std::uint64_t repeats = 0, hellos = 0;
   std::string last_source, last_token;
 
-  std::size_t count() const {
+  std::size_t count() const {  // under the mutex
     std::size_t n = 0;
     for (auto const& [session, messages] : by_session) n += messages.size();
     return n;
@@ -231,7 +231,10 @@ TEST_F(AgentTest, NothingIsLostOrDoubledWhileTheBackendComesAndGoes) {
     auto agent = make(port);
     ASSERT_TRUE(agent->start());
     for (int round = 0; round < 4; ++round) {
-      auto const before = kept_.count();
+      auto const before = [this] {
+        std::lock_guard const guard(kept_.mutex);
+        return kept_.count();
+      }();
       ASSERT_TRUE(wait_for_messages(before + 10));
       backend.reset();
       backend.emplace(kept_, port, Rule{}, remembers);
