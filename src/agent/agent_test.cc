@@ -188,6 +188,10 @@ class AgentTest : public ::testing::Test {
     std::unique_lock lock(kept_.mutex);
     return kept_.changed.wait_for(lock, std::chrono::seconds(30), holds);
   }
+  std::size_t kept_count() {
+    std::lock_guard const guard(kept_.mutex);
+    return kept_.count();
+  }
   bool wait_for_messages(std::size_t count) {
     return wait([&] { return kept_.count() >= count; });
   }
@@ -231,10 +235,7 @@ TEST_F(AgentTest, NothingIsLostOrDoubledWhileTheBackendComesAndGoes) {
     auto agent = make(port);
     ASSERT_TRUE(agent->start());
     for (int round = 0; round < 4; ++round) {
-      auto const before = [this] {
-        std::lock_guard const guard(kept_.mutex);
-        return kept_.count();
-      }();
+      auto const before = kept_count();
       ASSERT_TRUE(wait_for_messages(before + 10));
       backend.reset();
       backend.emplace(kept_, port, Rule{}, remembers);
@@ -270,7 +271,7 @@ TEST_F(AgentTest, WhatIsSpooledSurvivesARestartOfTheAgent) {
   ASSERT_TRUE(agent->start());
   ASSERT_TRUE(wait_for_messages(collected + 5));
   agent->stop();
-  EXPECT_EQ(kept_.count(), collected + agent->stats().collected);
+  EXPECT_EQ(kept_count(), collected + agent->stats().collected);
 }
 
 TEST_F(AgentTest, WhatTheBackendNacksIsDroppedAndCounted) {
@@ -282,7 +283,7 @@ TEST_F(AgentTest, WhatTheBackendNacksIsDroppedAndCounted) {
   agent->stop();
   EXPECT_EQ(agent->stats().refused, 1u);
   EXPECT_EQ(agent->stats().spooled, 0u);
-  EXPECT_EQ(kept_.count(), agent->stats().collected - 1);
+  EXPECT_EQ(kept_count(), agent->stats().collected - 1);
 }
 
 TEST_F(AgentTest, AMessageThatTheBackendCannotReadIsPutAside) {
@@ -293,7 +294,7 @@ TEST_F(AgentTest, AMessageThatTheBackendCannotReadIsPutAside) {
   ASSERT_TRUE(wait_for_messages(20));
   agent->stop();
   EXPECT_EQ(agent->stats().refused, 1u);
-  EXPECT_EQ(kept_.count(), agent->stats().collected - 1);
+  EXPECT_EQ(kept_count(), agent->stats().collected - 1);
 }
 
 TEST_F(AgentTest, AnOverloadedBackendGetsTheSameNumbersAgain) {
