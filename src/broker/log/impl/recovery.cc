@@ -204,6 +204,10 @@ static void note_lone_indexes(base::FileSystem& files, std::string const& direct
     ChainLink link;
     link.number = number_in(name, ".idx");
     if (link.number == 0 || removed.contains(link.number)) continue;
+    // What retention took before the oldest kept is forgotten by `removed`.
+    if (!chain.links.empty() && removed.contains(chain.links[0].header.previous_number) &&
+        link.number < chain.links[0].number)
+      continue;
     auto const segment = segment_name(link.number);
     if (std::find(names.begin(), names.end(), segment) != names.end()) continue;
     auto const summary = read_summary(files, directory, link, nullptr);
