@@ -443,6 +443,27 @@ TEST_F(LogFaults, LostShortenedAndSwappedSegmentsAreRefusedAndMended) {
   }
 }
 
+// Whatever step the power fails at, a log that opens afterwards has all that a whole repair keeps.
+TEST_F(LogFaults, ARepairCutByAPowerFailureIsRunAgain) {
+  for (std::uint64_t step = 1; step < 60; ++step) {
+    SCOPED_TRACE(step);
+    options_.directory = fmt::format("/cut{}", step);
+    auto const last = options_.directory + "/" + segment_name(1);
+    ASSERT_TRUE(open());
+    for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_EQ(put(i), std::nullopt);
+    broker_->stop();
+    drop();
+    fs_.flip_bit(last, 2 * kBlockBytes + 200);
+    fs_.lose_power_at(fs_.operations() + step);
+    bool const done = repair_log(options_.directory, fs_).has_value();
+    fs_.power_failure();
+    ASSERT_TRUE(done || repair_log(options_.directory, fs_).has_value());
+    ASSERT_TRUE(open());
+    EXPECT_EQ(all(), (std::vector<std::uint64_t>{1, 3, 4, 5}));
+    drop();
+  }
+}
+
 TEST_F(LogFaults, AMissingOrDamagedIndexIsRebuilt) {
   ASSERT_TRUE(open());
   std::uint64_t sequence = 0;
