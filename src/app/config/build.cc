@@ -99,18 +99,21 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
                               std::vector<Problem>& problems) {
   Values const v(settings);
   auto const at = "receivers." + name;
-  ReceiverConfig r{.name = name,
-                   .type = v.text(at + ".type"),
-                   .store = v.text(at + ".store"),
-                   .path = v.text(at + ".path"),
-                   .required = false,
-                   .from_begin = v.text(at + ".from") == "begin",
-                   .batch_bytes_max = v.size(at + ".batch_bytes_max"),
-                   .dead_letters_max = v.number(at + ".dead_letters_max"),
-                   .retry_min = v.span(at + ".retry_min"),
-                   .retry_max = v.span(at + ".retry_max"),
-                   .hang_after = v.span(at + ".hang_after"),
-                   .data_types = {}};
+  ReceiverConfig r{
+      .name = name,
+      .type = v.text(at + ".type"),
+      .store = v.text(at + ".store"),
+      .path = v.text(at + ".path"),
+      .required = false,
+      .from_begin = v.text(at + ".from") == "begin",
+      .body_bytes_max = v.size(v.text(at + ".body_bytes_max").empty() ? "limits.body_bytes"
+                                                                      : at + ".body_bytes_max"),
+      .batch_bytes_max = v.size(at + ".batch_bytes_max"),
+      .dead_letters_max = v.number(at + ".dead_letters_max"),
+      .retry_min = v.span(at + ".retry_min"),
+      .retry_max = v.span(at + ".retry_max"),
+      .hang_after = v.span(at + ".hang_after"),
+      .data_types = {}};
   auto const required = v.text(at + ".required");
   r.required = required.empty() ? r.type == "documents" : required == "true";
   Key const name_key{at, KeyKind::kName, "", "", ""};
@@ -124,7 +127,7 @@ ReceiverConfig build_receiver(Settings const& settings, std::string const& name,
     add(problems, settings.origin(at),
         fmt::format("{}.type: must be given; expected one of documents, live", at));
   if (r.type == "live")
-    for (auto const* key : {"store", "path", "required", "from"})
+    for (auto const* key : {"store", "path", "required", "from", "body_bytes_max"})
       if (settings.find(at + "." + key) != nullptr)
         add(problems, settings.origin(at + "." + key),
             fmt::format("{}.{}: a receiver of type live has no store", at, key));

@@ -39,7 +39,7 @@ struct ReceiverConfig {
   std::string path;   // empty: the default
   bool required = false;
   bool from_begin = true;
-  std::size_t batch_bytes_max = 0, dead_letters_max = 0;
+  std::size_t body_bytes_max = 0, batch_bytes_max = 0, dead_letters_max = 0;
   Span retry_min{}, retry_max{}, hang_after{};
   std::vector<std::string> data_types;  // that are led to it
 };

@@ -49,6 +49,9 @@ constexpr Key kKeys[] = {
     {"receivers.*.store", kChoice, "sqlite", "sqlite",
      "Where a receiver of type documents keeps messages."},
     {"receivers.*.path", kPath, "", "", "The store's file; default: data_dir/documents/NAME.db."},
+    {"receivers.*.body_bytes_max", kSize, "", "1KiB..64MB",
+     "Larger bodies become dead letters of a receiver of type documents; default: "
+     "limits.body_bytes."},
     {"receivers.*.required", kBool, "", "",
      "The log keeps what it has not consumed, up to the disk budget; default: true for stores."},
     {"receivers.*.from", kChoice, "begin", "begin|end",

@@ -196,7 +196,8 @@ base::Result<std::unique_ptr<dispatch::Receiver>> Service::Parts::make_receiver(
                                [&](api::Archive const& a) { return a.receiver == receiver.name; });
   HEADRACE_ASSERT(at != archives.end(), "a receiver of documents without its store");
   return receivers::documents::make_documents_receiver(
-      receiver.name, *stores[static_cast<std::size_t>(at - archives.begin())]);
+      receiver.name, *stores[static_cast<std::size_t>(at - archives.begin())],
+      {.body_bytes_max = receiver.body_bytes_max});
 }
 
 base::Result<void> Service::Parts::make_dispatcher() {

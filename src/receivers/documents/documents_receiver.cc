@@ -30,8 +30,9 @@ bool says_nothing(codec::record::MessageView message) {
 
 class DocumentsReceiver final : public dispatch::Receiver {
  public:
-  DocumentsReceiver(std::string name, headrace::documents::Documents& store)
-      : name_(std::move(name)), store_(store) {}
+  DocumentsReceiver(std::string name, headrace::documents::Documents& store,
+                    DocumentsReceiverOptions const& options)
+      : name_(std::move(name)), store_(store), options_(options) {}
 
   Result<void> start() override { return {}; }
   bool keeps_state() const override { return true; }
@@ -88,15 +89,31 @@ class DocumentsReceiver final : public dispatch::Receiver {
     rows_.clear();
     for (std::size_t i = begin; i < end; ++i) {
       Delivery const& d = messages[i];
+      if (d.message.body().size() > options_.body_bytes_max) continue;
       rows_.push_back({d.data_type, d.record.source(), d.record.principal(), id(i),
                        d.message.time(), d.record.received(), d.message.encoding(),
                        d.message.body()});
     }
     inserted_.clear();
     HEADRACE_TRY_VOID(transaction.insert(rows_, inserted_));
-    for (Inserted const result : inserted_)
-      outcome.fates.push_back(result == Inserted::kStored ? Fate::kStored : Fate::kDuplicate);
+    auto result = inserted_.begin();
+    for (std::size_t i = begin; i < end; ++i) {
+      std::size_t const size = messages[i].message.body().size();
+      if (size > options_.body_bytes_max) {
+        outcome.fates.push_back(Fate::kRejected);
+        outcome.rejected.push_back({i, too_large(size)});
+      } else {
+        outcome.fates.push_back(*result++ == Inserted::kStored ? Fate::kStored : Fate::kDuplicate);
+      }
+    }
     return {};
+  }
+
+  Error too_large(std::size_t size) const {
+    return {ErrorCode::kTooLarge,
+            fmt::format("the body has {} bytes; this archive takes at most {} "
+                        "(receivers.{}.body_bytes_max)",
+                        size, options_.body_bytes_max, name_)};
   }
 
   static Result<void> apply(Transaction& transaction, Delivery const& d, std::size_t index,
@@ -120,6 +137,7 @@ class DocumentsReceiver final : public dispatch::Receiver {
 
   std::string const name_;
   headrace::documents::Documents& store_;
+  DocumentsReceiverOptions const options_;
   std::string ids_;
   std::vector<std::size_t> id_ends_;
   std::vector<NewMessage> rows_;
@@ -128,9 +146,10 @@ class DocumentsReceiver final : public dispatch::Receiver {
 
 }  // namespace
 
-std::unique_ptr<dispatch::Receiver> make_documents_receiver(std::string name,
-                                                            headrace::documents::Documents& store) {
-  return std::make_unique<DocumentsReceiver>(std::move(name), store);
+std::unique_ptr<dispatch::Receiver> make_documents_receiver(
+    std::string name, headrace::documents::Documents& store,
+    DocumentsReceiverOptions const& options) {
+  return std::make_unique<DocumentsReceiver>(std::move(name), store, options);
 }
 
 }  // namespace headrace::receivers::documents

@@ -22,10 +22,10 @@ using headrace::documents::Query;
 
 class DocumentsReceiverTest : public ::testing::Test {
  protected:
-  void start(Documents& store) {
+  void start(Documents& store, DocumentsReceiverOptions const& options = {}) {
     std::vector<dispatch::Route> routes(1);
     routes[0].name = "archive";
-    routes[0].receiver = make_documents_receiver("archive", store);
+    routes[0].receiver = make_documents_receiver("archive", store, options);
     routes[0].subscriptions = {world_.type("t"), world_.type("u")};
     routes[0].options.required = true;
     routes[0].options.retry_min = routes[0].options.retry_max = std::chrono::nanoseconds(0);
@@ -102,6 +102,24 @@ TEST_F(DocumentsReceiverTest, AnEraseTakesWhatItsSourceHadBeforeItAndNothingAfte
   EXPECT_EQ(entry.stored.messages, 4u);
   EXPECT_EQ(entry.filtered.messages, 1u);
   EXPECT_EQ(entry.dead.messages, 1u);  // a condition that is not understood erases nothing
+  stop();
+}
+
+TEST_F(DocumentsReceiverTest, ABodyAboveTheBoundIsRefusedAndItsNeighboursAreStored) {
+  FakeDocuments store;
+  world_.append({.source = "a", .sequences = {1}});
+  world_.append({.source = "a", .sequences = {2}, .body = R"("12345678")"});
+  world_.append({.source = "a", .sequences = {3}, .body = R"("123456789")"});
+  world_.append({.source = "a", .sequences = {1}});
+  world_.append({.source = "a", .sequences = {4}});
+  start(store, {.body_bytes_max = 10});
+  ASSERT_TRUE(settled());
+  EXPECT_THAT(stored(store),
+              ::testing::UnorderedElementsAre("t/a/1={}", R"(t/a/2="12345678")", "t/a/4={}"));
+  dispatch::LedgerEntry const entry = dispatcher_->ledger("archive")->at(0);
+  EXPECT_EQ(entry.stored.messages, 3u);
+  EXPECT_EQ(entry.duplicate.messages, 1u);
+  EXPECT_EQ(entry.dead.messages, 1u);
   stop();
 }
 
