@@ -120,6 +120,12 @@ TEST_F(DocumentsReceiverTest, ABodyAboveTheBoundIsRefusedAndItsNeighboursAreStor
   EXPECT_EQ(entry.stored.messages, 3u);
   EXPECT_EQ(entry.duplicate.messages, 1u);
   EXPECT_EQ(entry.dead.messages, 1u);
+  auto const letters = dispatcher_->list_dead_letters("archive", {}, 0, 9).value().letters;
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_EQ(letters[0].reason.code, base::ErrorCode::kTooLarge);
+  EXPECT_EQ(letters[0].reason.context,
+            "the body has 11 bytes; this archive takes at most 10 "
+            "(receivers.archive.body_bytes_max)");
   stop();
 }
 
