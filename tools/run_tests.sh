@@ -14,7 +14,7 @@ if [ -x "$symbolizer" ]; then export ASAN_SYMBOLIZER_PATH="$symbolizer"; tsan_sy
 export ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 export TSAN_OPTIONS="${tsan_symbolizer:-}halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp:${TSAN_OPTIONS:-}"
-ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --timeout 900 -j"${JOBS:-$(nproc)}" "$@"
+ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --timeout 900 --output-junit "$results/ctest.junit" -j"${JOBS:-$(nproc)}" "$@"
 status=$?
 python3 tools/count_tests.py "$results" "$preset"
 exit $status
