@@ -58,6 +58,9 @@ Worker::Worker(Dispatcher::Dependencies const& d, Route route)
 Worker::~Worker() { HEADRACE_ASSERT(!thread_.joinable(), "join() before destruction"); }
 
 void Worker::start() {
+  for (Tracker::Topic const& topic : topics())
+    for (std::uint32_t p = 0; p < topic.partition_count; ++p)
+      ends_at_start_[{topic.id, p}] = broker_.end({topic.id, p});
   // Until its cursors are known, a required receiver needs everything.
   if (options_.required) {
     std::vector<broker::Assignment> all;
@@ -221,7 +224,7 @@ Result<void> Worker::begin_cursors(Gathered& changes) {
     for (std::uint32_t p = 0; p < topic.partition_count; ++p) {
       TopicPartition const at{topic.id, p};
       auto const cursor = tracker_.cursor(at);
-      broker::Position const end = broker_.end(at);
+      broker::Position const end = ends_at_start_.at(at);
       if (!cursor) {
         bool const all =
             another ? options_.from != From::kAlwaysEnd : options_.from == From::kBegin;
@@ -238,12 +241,22 @@ Result<void> Worker::begin_cursors(Gathered& changes) {
                         {"end", broker::to_string(end)}});
         changes.pending.cursors[at] = broker_.begin(at);
       } else if (options_.from == From::kAlwaysEnd && *cursor < end) {
-        changes.pending.accounts[topic.id].expired += broker_.count_after(at, *cursor);
+        changes.pending.accounts[topic.id].expired += count_between(at, *cursor, end);
         changes.pending.cursors[at] = end;
       }
     }
   }
   return {};
+}
+
+// The log may grow between the two counts; then they are taken again.
+std::uint64_t Worker::count_between(TopicPartition at, broker::Position from,
+                                    broker::Position to) const {
+  for (int tries = 0;; ++tries) {
+    std::uint64_t const before = broker_.count_after(at, to);
+    std::uint64_t const all = broker_.count_after(at, from);
+    if (tries == 100 || broker_.count_after(at, to) == before) return all - std::min(all, before);
+  }
 }
 
 Result<std::unique_ptr<Gatherer>> Worker::open_reader() {

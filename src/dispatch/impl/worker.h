@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -50,6 +51,8 @@ class Worker {
   base::Result<void> start_receiver();
   base::Result<void> load_state();
   base::Result<void> begin_cursors(Gathered& changes);
+  std::uint64_t count_between(broker::TopicPartition at, broker::Position from,
+                              broker::Position to) const;
   base::Result<std::unique_ptr<Gatherer>> open_reader();
   bool blocked();
   void back_off(base::Error const& error);
@@ -99,6 +102,8 @@ class Worker {
   std::vector<NewDeadLetter> unwritten_letters_;
   std::vector<Erased> unwritten_erased_;
   std::chrono::steady_clock::time_point last_write_{};
+  // As they were at start(), before anything new is accepted: who begins at the end begins there.
+  std::map<broker::TopicPartition, broker::Position> ends_at_start_;
   bool started_ = false, loaded_ = false, given_up_ = false;
   std::uint32_t failures_ = 0;
   std::thread thread_;
